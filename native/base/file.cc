@@ -1,0 +1,78 @@
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+
+#include "base/error.h"
+
+namespace ocup {
+
+UniqueFd open_file(int dir_fd, const std::string& path, int flags, mode_t mode) {
+  const int fd = static_cast<int>(retry_interrupted(
+      [&] { return ::openat(dir_fd, path.c_str(), flags | O_CLOEXEC, mode); }));
+  if (fd < 0) throw SysError(errno, "open", path);
+  return UniqueFd(fd);
+}
+
+UniqueFd open_file(const std::string& path, int flags, mode_t mode) {
+  return open_file(AT_FDCWD, path, flags, mode);
+}
+
+std::string read_all(int fd, std::string_view path, size_t max_bytes) {
+  std::string data;
+  size_t length = 0;
+  for (;;) {
+    if (data.size() - length < 4096) data.resize(data.size() * 2 + 8192);
+    const ssize_t count =
+        retry_interrupted([&] { return ::read(fd, data.data() + length, data.size() - length); });
+    if (count < 0) throw SysError(errno, "read", path);
+    if (count == 0) break;
+    length += static_cast<size_t>(count);
+    if (length > max_bytes) throw SysError(EFBIG, "read", path);
+  }
+  data.resize(length);
+  return data;
+}
+
+std::string read_file(const std::string& path, size_t max_bytes) {
+  const UniqueFd fd = open_file(path, O_RDONLY);
+  return read_all(fd.get(), path, max_bytes);
+}
+
+void write_all(int fd, std::string_view data, std::string_view path) {
+  while (!data.empty()) {
+    const ssize_t count = retry_interrupted([&] { return ::write(fd, data.data(), data.size()); });
+    if (count < 0) throw SysError(errno, "write", path);
+    data.remove_prefix(static_cast<size_t>(count));
+  }
+}
+
+void write_control_file(const std::string& path, std::string_view data) {
+  const UniqueFd fd = open_file(path, O_WRONLY);
+  const ssize_t count =
+      retry_interrupted([&] { return ::write(fd.get(), data.data(), data.size()); });
+  if (count < 0) throw SysError(errno, "write", path);
+  if (static_cast<size_t>(count) != data.size()) throw SysError(EIO, "write", path);
+}
+
+void write_file_atomic(const std::string& path, std::string_view data, mode_t mode) {
+  const std::string temporary = path + ".tmp";
+  {
+    const UniqueFd fd = open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC, mode);
+    write_all(fd.get(), data, temporary);
+  }
+  if (::rename(temporary.c_str(), path.c_str()) < 0) throw SysError(errno, "rename", path);
+}
+
+void make_folders(const std::string& path, mode_t mode) {
+  if (::mkdir(path.c_str(), mode) == 0 || errno == EEXIST) return;
+  if (errno != ENOENT) throw SysError(errno, "mkdir", path);
+  const size_t slash = path.find_last_of('/');
+  if (slash == std::string::npos || slash == 0) throw SysError(ENOENT, "mkdir", path);
+  make_folders(path.substr(0, slash), mode);
+  if (::mkdir(path.c_str(), mode) < 0 && errno != EEXIST) throw SysError(errno, "mkdir", path);
+}
+
+}  // namespace ocup

@@ -1,0 +1,67 @@
+#include "base/path_in_root.h"
+
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace ocup {
+
+namespace {
+
+/** A rename elsewhere in the tree makes the kernel give up with EAGAIN: it is right to try again. */
+constexpr int kMaxRaces = 128;
+
+struct Split {
+  std::string parent;
+  std::string name;
+};
+
+Split split_last(std::string_view path) {
+  while (!path.empty() && path.back() == '/') path.remove_suffix(1);
+  const size_t slash = path.find_last_of('/');
+  if (slash == std::string_view::npos) return {"", std::string(path)};
+  return {std::string(path.substr(0, slash)), std::string(path.substr(slash + 1))};
+}
+
+}  // namespace
+
+int try_open_in_root(int root_fd, const std::string& path, int flags, mode_t mode) {
+  struct open_how how = {};
+  how.flags = static_cast<unsigned long long>(flags | O_CLOEXEC);
+  how.mode = mode;
+  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+  const char* name = path.empty() ? "." : path.c_str();
+  for (int race = 0; race < kMaxRaces; ++race) {
+    const long fd = ::syscall(SYS_openat2, root_fd, name, &how, sizeof how);
+    if (fd >= 0) return static_cast<int>(fd);
+    if (errno != EAGAIN && errno != EINTR) break;
+  }
+  return -1;
+}
+
+UniqueFd open_in_root(int root_fd, const std::string& path, int flags, mode_t mode) {
+  UniqueFd fd(try_open_in_root(root_fd, path, flags, mode));
+  if (!fd) throw SysError(errno, "openat2", path);
+  return fd;
+}
+
+UniqueFd make_folders_in_root(int root_fd, const std::string& path, mode_t mode) {
+  UniqueFd found(try_open_in_root(root_fd, path, O_PATH | O_DIRECTORY));
+  if (found) return found;
+  if (errno != ENOENT) throw SysError(errno, "openat2", path);
+  const auto [parent, name] = split_last(path);
+  if (name.empty() || name == "." || name == "..") throw SysError(ENOENT, "mkdir", path);
+  const UniqueFd above = make_folders_in_root(root_fd, parent, mode);
+  if (::mkdirat(above.get(), name.c_str(), mode) < 0 && errno != EEXIST) {
+    throw SysError(errno, "mkdir", path);
+  }
+  return open_in_root(root_fd, path, O_PATH | O_DIRECTORY);
+}
+
+}  // namespace ocup

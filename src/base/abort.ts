@@ -1,0 +1,49 @@
+import { OcupError } from './errors.ts';
+
+/** Throws `E_CANCELLED` if `signal` is aborted. */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw cancelled(signal);
+}
+
+/** The error that a cancelled call ends with. */
+export function cancelled(signal?: AbortSignal): OcupError {
+  return new OcupError('E_CANCELLED', 'cancelled', { cause: signal?.reason });
+}
+
+/** A signal for undoing: it ends after 10 s, whatever became of the caller's. */
+export function cleanupSignal(): AbortSignal {
+  return AbortSignal.timeout(10_000);
+}
+
+/** Resolves after `ms`; rejects with `E_CANCELLED` at once when `signal` aborts. */
+export function delay(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted === true) {
+      reject(cancelled(signal));
+      return;
+    }
+    const onAbort = (): void => {
+      clearTimeout(timer);
+      reject(cancelled(signal));
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', onAbort);
+      resolve();
+    }, ms);
+    signal?.addEventListener('abort', onAbort, { once: true });
+  });
+}
+
+/** `promise`, or `E_CANCELLED` as soon as `signal` aborts. What `promise` does goes on unheard. */
+export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  return new Promise<T>((resolve, reject) => {
+    if (signal.aborted) {
+      reject(cancelled(signal));
+      return;
+    }
+    const onAbort = (): void => reject(cancelled(signal));
+    signal.addEventListener('abort', onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}

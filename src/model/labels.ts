@@ -1,0 +1,17 @@
+/** Labels that tools around docker compose read; ocup sets the same. */
+export const LABEL = {
+  project: 'com.docker.compose.project',
+  service: 'com.docker.compose.service',
+  configHash: 'com.docker.compose.config-hash',
+  containerNumber: 'com.docker.compose.container-number',
+  oneOff: 'com.docker.compose.oneoff',
+  slug: 'com.docker.compose.slug',
+  image: 'com.docker.compose.image',
+  dependsOn: 'com.docker.compose.depends_on',
+  version: 'com.docker.compose.version',
+  volume: 'com.docker.compose.volume',
+  network: 'com.docker.compose.network',
+  workingDir: 'com.docker.compose.project.working_dir',
+  configFiles: 'com.docker.compose.project.config_files',
+  environmentFile: 'com.docker.compose.project.environment_file',
+} as const;
