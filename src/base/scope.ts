@@ -29,6 +29,7 @@ export class Scope implements AsyncDisposable {
       }
     }
     if (failures.length === 1) throw failures[0];
-    if (failures.length > 1) throw new AggregateError(failures, 'several steps could not be undone');
+    if (failures.length > 1)
+      throw new AggregateError(failures, 'several steps could not be undone');
   }
 }

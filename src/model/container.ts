@@ -217,7 +217,8 @@ export interface Exit {
 }
 
 /** Docker's names of a container's state. */
-export type ContainerState = 'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead';
+export type ContainerState =
+  'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead';
 
 /** `none` where there is no probe. */
 export type Health = 'none' | 'starting' | 'healthy' | 'unhealthy';

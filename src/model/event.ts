@@ -13,7 +13,11 @@ export type ContainerEvent = ContainerEventBase &
   (
     | { readonly action: 'create' | 'start' | 'pause' | 'unpause' | 'destroy' | 'rename' | 'oom' }
     | { readonly action: 'die'; readonly exit: Exit; readonly willRestart: boolean }
-    | { readonly action: 'stop' | 'kill'; readonly signal: string; readonly reason: string | undefined }
+    | {
+        readonly action: 'stop' | 'kill';
+        readonly signal: string;
+        readonly reason: string | undefined;
+      }
     | { readonly action: 'health'; readonly health: Health }
     | { readonly action: 'exec'; readonly command: readonly string[] }
   );

@@ -19,13 +19,12 @@ export interface Diagnostic {
 }
 
 /** JSON as it stands in files: keys in the compose specification's words. */
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+export type Json =
+  null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 export type JsonObject = { readonly [key: string]: Json };
 
 export type DependencyCondition =
-  | 'service_started'
-  | 'service_healthy'
-  | 'service_completed_successfully';
+  'service_started' | 'service_healthy' | 'service_completed_successfully';
 
 /** @see compose-spec 05-services.md#depends_on */
 export interface Dependency {

@@ -23,8 +23,10 @@ export type ImageSource =
   | { readonly kind: 'docker-archive'; readonly path: string; readonly tag: string | undefined }
   | { readonly kind: 'rootfs'; readonly path: string };
 
-const DOMAIN = /^(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?$/;
-const REPOSITORY = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
+const DOMAIN =
+  /^(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?$/;
+const REPOSITORY =
+  /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
 const TAG = /^\w[\w.-]{0,127}$/;
 
 /**
@@ -40,7 +42,8 @@ export function parseReference(text: string): Reference {
   const colon = named.lastIndexOf(':');
   const hasTag = colon > named.lastIndexOf('/');
   const tag = hasTag ? named.slice(colon + 1) : undefined;
-  if (tag !== undefined && !TAG.test(tag)) throw invalid(text, `tag ${JSON.stringify(tag)} is not valid`);
+  if (tag !== undefined && !TAG.test(tag))
+    throw invalid(text, `tag ${JSON.stringify(tag)} is not valid`);
   const { domain, repository } = splitDomain(hasTag ? named.slice(0, colon) : named, text);
   return { domain, repository, tag: tag ?? (digest === undefined ? 'latest' : undefined), digest };
 }
@@ -55,7 +58,8 @@ export function parseImageSource(text: string): ImageSource {
   if (match === null) return { kind: 'registry', reference: parseReference(text) };
   const [, transport, rest = ''] = match;
   if (transport === 'docker') {
-    if (rest.startsWith('//')) return { kind: 'registry', reference: parseReference(rest.slice(2)) };
+    if (rest.startsWith('//'))
+      return { kind: 'registry', reference: parseReference(rest.slice(2)) };
     return { kind: 'registry', reference: parseReference(text) };
   }
   if (rest === '') throw invalid(text, `a path is missing behind "${transport ?? ''}:"`);
@@ -97,9 +101,13 @@ function splitDomain(name: string, text: string): { domain: string; repository: 
   if (!DOMAIN.test(domain)) throw invalid(text, `registry ${JSON.stringify(domain)} is not valid`);
   if (!REPOSITORY.test(repository)) {
     const lower = repository !== repository.toLowerCase();
-    throw invalid(text, lower ? 'repository name must be lowercase' : 'repository name is not valid');
+    throw invalid(
+      text,
+      lower ? 'repository name must be lowercase' : 'repository name is not valid',
+    );
   }
-  if (domain.length + 1 + repository.length > 255) throw invalid(text, 'name is longer than 255 characters');
+  if (domain.length + 1 + repository.length > 255)
+    throw invalid(text, 'name is longer than 255 characters');
   return { domain, repository };
 }
 
@@ -114,10 +122,17 @@ function parseReferenceDigest(text: string, digest: string): Digest {
   try {
     return parseDigest(digest);
   } catch (error) {
-    throw new OcupError('E_IMAGE_REFERENCE', `invalid image reference ${JSON.stringify(text)}: digest is not valid`, { cause: error });
+    throw new OcupError(
+      'E_IMAGE_REFERENCE',
+      `invalid image reference ${JSON.stringify(text)}: digest is not valid`,
+      { cause: error },
+    );
   }
 }
 
 function invalid(text: string, reason: string): OcupError {
-  return new OcupError('E_IMAGE_REFERENCE', `invalid image reference ${JSON.stringify(text)}: ${reason}`);
+  return new OcupError(
+    'E_IMAGE_REFERENCE',
+    `invalid image reference ${JSON.stringify(text)}: ${reason}`,
+  );
 }
