@@ -1,7 +1,6 @@
 // Bundles each TypeScript process into one file under dist/: one file is what Node starts fastest.
 import { build } from 'esbuild';
 
-
 await build({
   entryPoints: { ocup: 'src/cli/main.ts', supervisor: 'src/supervisor/main.ts' },
   outdir: 'dist',

@@ -5,22 +5,42 @@ export default tseslint.config(
   {
     files: ['src/**/*.ts', 'test/**/*.ts'],
     extends: [...tseslint.configs.strictTypeChecked],
-    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    languageOptions: {
+      parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname },
+    },
     linterOptions: { reportUnusedDisableDirectives: 'error' },
     rules: {
       '@typescript-eslint/switch-exhaustiveness-check': 'error',
       '@typescript-eslint/no-floating-promises': 'error',
       '@typescript-eslint/consistent-type-imports': 'error',
-      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      '@typescript-eslint/restrict-template-expressions': [
+        'error',
+        { allowNumber: true, allowBoolean: true },
+      ],
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
-      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+      '@typescript-eslint/no-unused-vars': [
+        'error',
+        { argsIgnorePattern: '^_', varsIgnorePattern: '^_' },
+      ],
       // The loops that follow an event stream end by return or throw.
-      '@typescript-eslint/no-unnecessary-condition': ['error', { allowConstantLoopConditions: true }],
+      '@typescript-eslint/no-unnecessary-condition': [
+        'error',
+        { allowConstantLoopConditions: true },
+      ],
       'no-restricted-syntax': [
         'error',
-        { selector: 'ExportDefaultDeclaration', message: 'name every export, so that a search finds it' },
-        { selector: 'TSEnumDeclaration', message: 'use a union of strings: an enum exists at run time' },
-        { selector: 'ExportAllDeclaration', message: 'import from the file that defines it: barrels hide the layers' },
+        {
+          selector: 'ExportDefaultDeclaration',
+          message: 'name every export, so that a search finds it',
+        },
+        {
+          selector: 'TSEnumDeclaration',
+          message: 'use a union of strings: an enum exists at run time',
+        },
+        {
+          selector: 'ExportAllDeclaration',
+          message: 'import from the file that defines it: barrels hide the layers',
+        },
       ],
       eqeqeq: 'error',
       'max-lines': ['error', { max: 400, skipComments: true, skipBlankLines: true }],
