@@ -1,0 +1,124 @@
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { eventually } from './eventually.ts';
+import { machineState, stateDifference } from './machine-state.mjs';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const OCUP = join(ROOT, 'bin/ocup');
+
+export interface RunResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunOptions {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly input?: string;
+  readonly timeoutMs?: number;
+}
+
+/**
+ * An ocup of its own: own data and run folders, so that tests neither see nor touch what the machine's user
+ * runs. `close` ends whatever is left, and throws if anything stays behind on the machine.
+ */
+export class OcupHome {
+  readonly folder = mkdtempSync(join(tmpdir(), 'ocup-e2e-'));
+  private readonly before = machineState();
+
+  get env(): Record<string, string> {
+    return { OCUP_DATA_DIR: join(this.folder, 'data'), OCUP_RUN_DIR: join(this.folder, 'run') };
+  }
+
+  get supervisorSocket(): string {
+    return join(this.folder, 'run/supervisor.sock');
+  }
+
+  /** Runs `ocup` to its end and gives what it printed. A run beyond `timeoutMs` (60 s) is killed and throws. */
+  run(args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+    return runProgram(OCUP, args, { ...options, env: { ...this.env, ...options.env } });
+  }
+
+  /** The same, for runs that must succeed. */
+  async succeed(args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+    const result = await this.run(args, options);
+    if (result.code === 0) return result;
+    throw new Error(
+      `ocup ${args.join(' ')} ended with ${result.code}\n${result.stdout}\n${result.stderr}`,
+    );
+  }
+
+  /** Waits until the supervisor has gone by itself. */
+  async waitForIdle(): Promise<void> {
+    await eventually(async () => !(await accepts(this.supervisorSocket)), 15_000);
+  }
+
+  async close(): Promise<void> {
+    await this.waitForIdle();
+    const runFolder = join(this.folder, 'run');
+    const leftRun = existsSync(runFolder) ? [`run folder ${runFolder}`] : [];
+    await rm(this.folder, { recursive: true, force: true });
+    let left: string[] = [];
+    await eventually(() => {
+      left = stateDifference(this.before, machineState());
+      return Promise.resolve(left.length === 0);
+    }, 5_000).catch(() => undefined);
+    const all = [...leftRun, ...left];
+    if (all.length > 0) throw new Error(`left behind:\n${all.join('\n')}`);
+  }
+}
+
+/** Runs a program to its end. */
+export function runProgram(
+  path: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<RunResult> {
+  return new Promise((done, fail) => {
+    const child = spawn(path, args, {
+      cwd: options.cwd,
+      env: { ...process.env, NODE_OPTIONS: '', NO_COLOR: '1', ...options.env },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    const stdout: Buffer[] = [];
+    const stderr: Buffer[] = [];
+    child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
+    child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+    const timeoutMs = options.timeoutMs ?? 60_000;
+    const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
+    child.once('error', fail);
+    child.once('close', (code, signal) => {
+      clearTimeout(timer);
+      const result = {
+        stdout: Buffer.concat(stdout).toString(),
+        stderr: Buffer.concat(stderr).toString(),
+      };
+      if (code !== null) done({ code, ...result });
+      else
+        fail(
+          new Error(
+            `${path} ${args.join(' ')} ended by ${signal ?? 'nothing'} (limit ${timeoutMs} ms)\n${result.stdout}\n${result.stderr}`,
+          ),
+        );
+    });
+    child.stdin.on('error', () => undefined); // it may end without reading
+    child.stdin.end(options.input ?? '');
+  });
+}
+
+/** Whether somebody listens on the unix socket. */
+export function accepts(path: string): Promise<boolean> {
+  return new Promise((done) => {
+    const socket = connect(path);
+    socket.once('connect', () => {
+      socket.destroy();
+      done(true);
+    });
+    socket.once('error', () => done(false));
+  });
+}
