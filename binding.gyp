@@ -7,6 +7,7 @@
       'native/base/file.cc',
       'native/base/path_in_root.cc',
     ],
+    'static_ldflags': ['-static', '-Wl,--gc-sections', '-Wl,-s'],
   },
   'target_defaults': {
     'include_dirs': ['native'],
@@ -17,5 +18,31 @@
     'defines': ['_GNU_SOURCE', '_FORTIFY_SOURCE=2'],
   },
   'targets': [
+    {
+      'target_name': 'ocup-init',
+      'type': 'executable',
+      'sources': ['native/init/init.cc'],
+      'ldflags!': ['-rdynamic'],
+      'ldflags': ['<@(static_ldflags)'],
+    },
+    {
+      'target_name': 'ocup_native',
+      'type': 'loadable_module',
+      'sources': [
+        '<@(base_sources)',
+        'native/addon/addon.cc',
+        'native/addon/descriptors.cc',
+        'native/addon/js_error.cc',
+        'native/addon/net_namespace.cc',
+        'native/addon/netlink.cc',
+        'native/addon/nftables.cc',
+        'native/addon/processes.cc',
+        'native/addon/sockets.cc',
+        'native/addon/spawn.cc',
+      ],
+      'cflags': ['-isystem<!(node -p "require(\'path\').resolve(require(\'node-addon-api\').include_dir)")'],
+      'defines': ['NAPI_VERSION=8', 'NAPI_CPP_EXCEPTIONS', 'NODE_ADDON_API_DISABLE_DEPRECATED'],
+      'libraries': ['-ldl'],
+    },
   ],
 }

@@ -1,0 +1,16 @@
+#include "addon/addon.h"
+
+namespace {
+
+Napi::Object init_addon(Napi::Env env, Napi::Object exports) {
+  ocup::init_descriptors(env, exports);
+  ocup::init_netlink(env, exports);
+  ocup::init_nftables(env, exports);
+  ocup::init_processes(env, exports);
+  ocup::init_sockets(env, exports);
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(ocup_native, init_addon)

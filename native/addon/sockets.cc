@@ -1,0 +1,90 @@
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+#include "addon/addon.h"
+#include "addon/net_namespace.h"
+#include "addon/promise_worker.h"
+#include "base/error.h"
+#include "base/unique_fd.h"
+
+namespace ocup {
+
+namespace {
+
+constexpr int kBacklog = 511;
+
+struct SocketAddress {
+  sockaddr_storage storage = {};
+  socklen_t length = 0;
+};
+
+SocketAddress parse_address(const std::string& text, uint16_t port) {
+  SocketAddress result;
+  auto* v4 = reinterpret_cast<sockaddr_in*>(&result.storage);
+  if (::inet_pton(AF_INET, text.c_str(), &v4->sin_addr) == 1) {
+    v4->sin_family = AF_INET;
+    v4->sin_port = htons(port);
+    result.length = sizeof *v4;
+    return result;
+  }
+  auto* v6 = reinterpret_cast<sockaddr_in6*>(&result.storage);
+  if (::inet_pton(AF_INET6, text.c_str(), &v6->sin6_addr) == 1) {
+    v6->sin6_family = AF_INET6;
+    v6->sin6_port = htons(port);
+    result.length = sizeof *v6;
+    return result;
+  }
+  throw SysError(EINVAL, "inet_pton", text);
+}
+
+void enable(int fd, int level, int option) {
+  const int on = 1;
+  if (::setsockopt(fd, level, option, &on, sizeof on) < 0) throw SysError(errno, "setsockopt");
+}
+
+UniqueFd open_socket(int type, const std::string& address, uint16_t port) {
+  const SocketAddress target = parse_address(address, port);
+  const int family = target.storage.ss_family;
+  UniqueFd fd(::socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd) throw SysError(errno, "socket");
+  if (family == AF_INET6) enable(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY);
+  if (type == SOCK_STREAM) enable(fd.get(), SOL_SOCKET, SO_REUSEADDR);
+  const auto* name = reinterpret_cast<const sockaddr*>(&target.storage);
+  if (::bind(fd.get(), name, target.length) < 0) throw SysError(errno, "bind", address);
+  if (type == SOCK_STREAM && ::listen(fd.get(), kBacklog) < 0) {
+    throw SysError(errno, "listen", address);
+  }
+  return fd;
+}
+
+/**
+ * `openSocket(pid, 'tcp' | 'udp', address, port) → promise of a descriptor`, bound and, for TCP,
+ * listening, in the network namespace of `pid` (0: here).
+ */
+Napi::Value open_socket_in_namespace(const Napi::CallbackInfo& info) {
+  const pid_t pid = info[0].As<Napi::Number>().Int32Value();
+  const int type = info[1].As<Napi::String>().Utf8Value() == "tcp" ? SOCK_STREAM : SOCK_DGRAM;
+  const std::string address = info[2].As<Napi::String>().Utf8Value();
+  const auto port = static_cast<uint16_t>(info[3].As<Napi::Number>().Uint32Value());
+  return run_on_worker(
+      info.Env(),
+      [=] {
+        UniqueFd fd;
+        in_net_namespace(pid, [&] { fd = open_socket(type, address, port); });
+        return fd;
+      },
+      [](Napi::Env env, UniqueFd& fd) { return Napi::Number::New(env, fd.release()); });
+}
+
+}  // namespace
+
+void init_sockets(Napi::Env env, Napi::Object exports) {
+  exports.Set("openSocket", Napi::Function::New<open_socket_in_namespace>(env, "openSocket"));
+}
+
+}  // namespace ocup

@@ -1,0 +1,70 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { OcupError, messageOf } from '../base/errors.ts';
+import { installRoot } from '../base/install-root.ts';
+
+/** How a process is started: `cwd` may be empty; `descriptors` is a flat list of the child's number and ours, -1 for /dev/null. */
+interface RawSpawnOptions {
+  readonly cwd: string;
+  readonly descriptors: readonly number[];
+  readonly newSession: boolean;
+}
+
+/**
+ * What the addon exports: numbers, strings and Buffers, unchecked. Failed system calls are errors with
+ * `code`, `errno`, `syscall` and often `path`. Use the doors beside this file instead.
+ */
+export interface RawAddon {
+  readonly spawnProcess: (
+    path: string,
+    args: readonly string[],
+    env: readonly string[],
+    options: RawSpawnOptions,
+  ) => number;
+  /** `exitCode` is -1 where there is none, `signal` 0. */
+  readonly watchExit: (pid: number, onExit: (exitCode: number, signal: number) => void) => void;
+  readonly makePipe: () => readonly [readFd: number, writeFd: number];
+  readonly peerCredentials: (socketFd: number) => readonly [pid: number, uid: number, gid: number];
+  /** -1: another holds the lock. */
+  readonly lockFile: (path: string) => number;
+  /** `pid` 0 is this process's own namespace. */
+  readonly openSocket: (
+    pid: number,
+    type: string,
+    address: string,
+    port: number,
+  ) => Promise<number>;
+  readonly openNetlink: (pid: number, protocol: number) => Promise<number>;
+  readonly transactNetlink: (fd: number, requests: Buffer, count: number) => Promise<Buffer>;
+  readonly runNft: (commands: string) => Promise<readonly [isDone: boolean, text: string]>;
+}
+
+let loaded: RawAddon | undefined;
+
+/**
+ * The native addon; loaded at the first call.
+ *
+ * @throws E_HOST_NATIVE when it is not built or does not fit this Node
+ */
+export function loadAddon(): RawAddon {
+  loaded ??= parseAddon(join(installRoot(), 'build', 'Release', 'ocup_native.node'));
+  return loaded;
+}
+
+function parseAddon(path: string): RawAddon {
+  if (!existsSync(path)) {
+    throw new OcupError('E_HOST_NATIVE', `cannot load the native addon: ${path} does not exist`, {
+      hint: 'Run `npm run build:native` in the folder of ocup.',
+    });
+  }
+  const module: { exports: unknown } = { exports: {} };
+  try {
+    process.dlopen(module, path);
+  } catch (cause) {
+    throw new OcupError('E_HOST_NATIVE', `cannot load the native addon: ${messageOf(cause)}`, {
+      cause,
+    });
+  }
+  return module.exports as RawAddon;
+}
