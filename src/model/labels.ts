@@ -14,4 +14,8 @@ export const LABEL = {
   workingDir: 'com.docker.compose.project.working_dir',
   configFiles: 'com.docker.compose.project.config_files',
   environmentFile: 'com.docker.compose.project.environment_file',
+  /** The name of the container that this one was made to replace. */
+  replace: 'com.docker.compose.replace',
+  /** ocup's own: a short hash for each key of the service, to name later what has changed. */
+  fingerprint: 'ocup.fingerprint',
 } as const;

@@ -1,0 +1,208 @@
+import { OcupError } from '../base/errors.ts';
+import type { Container, ContainerConfig } from '../model/container.ts';
+import { LABEL } from '../model/labels.ts';
+import type { Project, Service } from '../model/project.ts';
+import { toContainerConfig } from './container-config.ts';
+import { changedKeys, findFingerprint, fingerprint } from './fingerprint.ts';
+import { containerName, isHalfReplaced, isOneOff, numberOf, serviceOf } from './names.ts';
+import { imageFact, imageKey, type ObservedState } from './observed.ts';
+import { networksOf } from './plan-resources.ts';
+import type { UpOptions } from './up-options.ts';
+
+/** What becomes of one container that a service shall have. */
+export type Verdict =
+  | { readonly kind: 'create'; readonly config: ContainerConfig }
+  | { readonly kind: 'replace'; readonly config: ContainerConfig; readonly old: Container }
+  | { readonly kind: 'start' | 'unpause' | 'keep'; readonly old: Container };
+
+export interface Replica {
+  readonly verdict: Verdict;
+  readonly cause: string;
+  /** The name it has in the end. */
+  readonly name: string;
+}
+
+export interface ServiceDecision {
+  readonly service: Service;
+  readonly replicas: readonly Replica[];
+  readonly surplus: readonly { readonly container: Container; readonly cause: string }[];
+}
+
+export interface DecisionInput {
+  readonly project: Project;
+  readonly observed: ObservedState;
+  readonly options: UpOptions;
+  /** In dependency order. */
+  readonly services: readonly Service[];
+  /** Names of networks that are made anew. */
+  readonly changedNetworks: ReadonlySet<string>;
+  /** `imageKey`s that are pulled as part of the plan. */
+  readonly pulling: ReadonlySet<string>;
+}
+
+/** Decides for each container of each service. @throws E_USAGE for several containers of one fixed name */
+export function decideContainers(input: DecisionInput): ServiceDecision[] {
+  const replaced = new Set<string>();
+  return input.services.map((service) => {
+    const decision = decideService(input, service, replaced);
+    if (decision.replicas.some((replica) => replica.verdict.kind === 'replace')) {
+      replaced.add(service.name);
+    }
+    return decision;
+  });
+}
+
+function decideService(
+  input: DecisionInput,
+  service: Service,
+  replaced: ReadonlySet<string>,
+): ServiceDecision {
+  const scale = input.options.scale[service.name] ?? service.scale;
+  checkScale(service, scale);
+  const { replicas: existing, leftovers } = findReplicas(service, input.observed.containers);
+  const kept = existing.slice(0, scale);
+  const replicas = kept.map((old) => decideExisting(input, service, { old, replaced }));
+  const free = freeNumbers(kept.map(numberOf), scale - kept.length);
+  return {
+    service,
+    replicas: [
+      ...replicas,
+      ...free.map((number): Replica => {
+        const config = makeConfig(input, service, number);
+        const verdict: Verdict = { kind: 'create', config };
+        return { verdict, cause: 'no existing container', name: config.name };
+      }),
+    ],
+    surplus: [
+      ...existing.slice(scale).map((container) => ({
+        container,
+        cause: `scale down ${existing.length} → ${scale}`,
+      })),
+      ...leftovers.map((container) => ({ container, cause: 'left over from a replacement' })),
+    ],
+  };
+}
+
+function checkScale(service: Service, scale: number): void {
+  if (service.containerName === undefined || scale <= 1) return;
+  throw new OcupError(
+    'E_USAGE',
+    `service "${service.name}" uses the container name "${service.containerName}" and cannot have ${scale} containers: container names are unique`,
+    { hint: 'remove container_name to scale the service' },
+  );
+}
+
+interface Existing {
+  readonly replicas: readonly Container[];
+  /** Made for a replacement that was broken off before the old one was removed. */
+  readonly leftovers: readonly Container[];
+}
+
+function findReplicas(service: Service, containers: readonly Container[]): Existing {
+  const own = containers.filter((item) => serviceOf(item) === service.name && !isOneOff(item));
+  const finished = new Set(
+    own.filter((item) => !isHalfReplaced(item)).map((item) => item.config.name),
+  );
+  const isLeftover = (item: Container): boolean =>
+    isHalfReplaced(item) && finished.has(item.config.labels[LABEL.replace] ?? '');
+  return {
+    replicas: own
+      .filter((item) => !isLeftover(item))
+      .sort((a, b) => numberOf(a) - numberOf(b) || (a.config.name < b.config.name ? -1 : 1)),
+    leftovers: own.filter(isLeftover),
+  };
+}
+
+function decideExisting(
+  input: DecisionInput,
+  service: Service,
+  known: { readonly old: Container; readonly replaced: ReadonlySet<string> },
+): Replica {
+  const { old } = known;
+  const causes = replaceCauses(input, service, known);
+  if (causes.length > 0) {
+    const config = makeConfig(input, service, Math.max(1, numberOf(old)));
+    return {
+      verdict: { kind: 'replace', config, old },
+      cause: causes.join('; '),
+      name: config.name,
+    };
+  }
+  const name = isHalfReplaced(old)
+    ? containerName(input.project.name, service, numberOf(old))
+    : old.config.name;
+  if (old.state === 'paused') return { verdict: { kind: 'unpause', old }, cause: 'paused', name };
+  if (old.state === 'running' || old.state === 'restarting') {
+    return { verdict: { kind: 'keep', old }, cause: keepCause(input, service), name };
+  }
+  return { verdict: { kind: 'start', old }, cause: 'not running', name };
+}
+
+function keepCause(input: DecisionInput, service: Service): string {
+  const { image, platform } = service.container;
+  const isPulling = input.pulling.has(imageKey(image, platform));
+  return isPulling ? 'running; replaced if the pulled image differs' : 'running';
+}
+
+function replaceCauses(
+  input: DecisionInput,
+  service: Service,
+  known: { readonly old: Container; readonly replaced: ReadonlySet<string> },
+): string[] {
+  const { options } = input;
+  const { old, replaced } = known;
+  if (old.state === 'dead' || old.state === 'removing') return [`container is ${old.state}`];
+  if (options.recreate === 'never') return [];
+  const isNamed = options.services.length === 0 || options.services.includes(service.name);
+  if (isNamed && options.recreate === 'force') return ['forced by --force-recreate'];
+  if (!isNamed && options.recreateDependencies === 'force') {
+    return ['forced by --always-recreate-deps'];
+  }
+  return [
+    ...configCauses(service, old),
+    ...imageCauses(input, service, old),
+    ...networksOf(service)
+      .filter((name) => input.changedNetworks.has(name))
+      .map((name) => `network ${name} config changed`),
+    ...service.dependsOn
+      .filter((item) => replaced.has(item.service))
+      .map((item) => `dependency ${item.service} is recreated`),
+  ];
+}
+
+function configCauses(service: Service, old: Container): string[] {
+  const { labels } = old.config;
+  if (labels[LABEL.configHash] === service.configHash) return [];
+  const before = findFingerprint(labels[LABEL.fingerprint]);
+  const keys = before === undefined ? [] : changedKeys(before, fingerprint(service.canonical));
+  return [keys.length === 0 ? 'config hash diverged' : `config hash diverged: ${keys.join(', ')}`];
+}
+
+function imageCauses(input: DecisionInput, service: Service, old: Container): string[] {
+  const fact = imageFact(input.observed, service.container);
+  if (fact.status !== 'present' || fact.id === old.imageId) return [];
+  // Another image name has been told as a changed key.
+  if (service.container.image !== old.config.image) return [];
+  return [`image digest ${shortDigest(old.imageId)} → ${shortDigest(fact.id)}`];
+}
+
+function shortDigest(digest: string): string {
+  return digest.slice(0, 'sha256:'.length + 12);
+}
+
+function makeConfig(input: DecisionInput, service: Service, number: number): ContainerConfig {
+  const fact = imageFact(input.observed, service.container);
+  return toContainerConfig(input.project, service, {
+    number,
+    version: input.options.version,
+    imageId: fact.status === 'present' ? fact.id : undefined,
+  });
+}
+
+function freeNumbers(used: readonly number[], count: number): number[] {
+  const free: number[] = [];
+  for (let number = 1; free.length < count; number += 1) {
+    if (!used.includes(number)) free.push(number);
+  }
+  return free;
+}

@@ -1,0 +1,135 @@
+import { unreachable } from '../base/unreachable.ts';
+import type { Container } from '../model/container.ts';
+import { LABEL } from '../model/labels.ts';
+import { after, type PlannedAction } from './action.ts';
+import { serviceOf } from './names.ts';
+
+/** Containers with the cause for what is done to them. */
+export type Causes = readonly { readonly container: Container; readonly cause: string }[];
+
+/** Names of the services that a container's service depends on, as its label says. */
+export function dependencyNames(container: Container): string[] {
+  const label = container.config.labels[LABEL.dependsOn] ?? '';
+  return label.split(',').flatMap((item) => {
+    const name = item.split(':')[0] ?? '';
+    return name === '' ? [] : [name];
+  });
+}
+
+export type Change =
+  | { readonly kind: 'stop'; readonly timeoutMs: number | undefined }
+  | { readonly kind: 'kill'; readonly signal: string }
+  | { readonly kind: 'remove'; readonly force: boolean; readonly volumes: boolean }
+  | { readonly kind: 'start' | 'pause' | 'unpause' };
+
+/**
+ * The same change for many containers, ordered by what their labels say they depend on: dependants first
+ * where something ends, last where something begins. Edges to services that are not among them do not count.
+ */
+export function changeActions(items: Causes, change: Change): PlannedAction[] {
+  const begins = change.kind === 'start' || change.kind === 'unpause';
+  const isOrdered = change.kind === 'start' || change.kind === 'stop';
+  const ordered = inOrder(items, begins);
+  return ordered.map(({ container, cause }, index) => {
+    // Only what comes earlier: labels of several versions of a project may form a cycle.
+    const before = ordered
+      .slice(0, isOrdered ? index : 0)
+      .filter(({ container: other }) =>
+        begins ? dependsOn(container, other) : dependsOn(other, container),
+      );
+    const edges = before.map((item) => after(actionId(change, item.container)));
+    return makeAction(change, { container, cause, edges });
+  });
+}
+
+/** Stops, in order, what runs, and removes all. */
+export function removeActions(
+  items: Causes,
+  options: { readonly timeoutMs: number | undefined; readonly volumes: boolean },
+): PlannedAction[] {
+  const stops = changeActions(
+    items.filter(({ container }) => isAlive(container)),
+    { kind: 'stop', timeoutMs: options.timeoutMs },
+  );
+  const stopIds = new Set(stops.map((item) => item.id));
+  const change: Change = { kind: 'remove', force: true, volumes: options.volumes };
+  const removes = inOrder(items, false).map(({ container, cause }) => {
+    const stopId = actionId({ kind: 'stop', timeoutMs: undefined }, container);
+    const edges = stopIds.has(stopId) ? [after(stopId)] : [];
+    return makeAction(change, { container, cause, edges });
+  });
+  return [...stops, ...removes];
+}
+
+/** Whether it has a process, or will have one again by itself. */
+export function isAlive(container: Container): boolean {
+  return ['running', 'paused', 'restarting'].includes(container.state);
+}
+
+function makeAction(
+  change: Change,
+  about: {
+    readonly container: Container;
+    readonly cause: string;
+    readonly edges: PlannedAction['dependsOn'];
+  },
+): PlannedAction {
+  const { container, cause, edges } = about;
+  const common = {
+    id: actionId(change, container),
+    container: container.id,
+    name: container.config.name,
+    service: serviceOf(container),
+    cause,
+    dependsOn: edges,
+  };
+  switch (change.kind) {
+    case 'stop':
+      return { kind: 'container.stop', timeoutMs: change.timeoutMs, ...common };
+    case 'kill':
+      return { kind: 'container.kill', signal: change.signal, ...common };
+    case 'remove':
+      return {
+        kind: 'container.remove',
+        force: change.force,
+        volumes: change.volumes,
+        ...common,
+      };
+    case 'start':
+      return { kind: 'container.start', ...common };
+    case 'pause':
+      return { kind: 'container.pause', ...common };
+    case 'unpause':
+      return { kind: 'container.unpause', ...common };
+    default:
+      return unreachable(change);
+  }
+}
+
+function actionId(change: Change, container: Container): string {
+  return `container.${change.kind} ${container.config.name}`;
+}
+
+function dependsOn(container: Container, other: Container): boolean {
+  return (
+    serviceOf(other) !== serviceOf(container) &&
+    dependencyNames(container).includes(serviceOf(other))
+  );
+}
+
+/** Depth first, so that every edge points backwards; a cycle between old labels is cut where it closes. */
+function inOrder(items: Causes, dependenciesFirst: boolean): Causes {
+  const ordered: Causes[number][] = [];
+  const seen = new Set<Container>();
+  const byName = [...items].sort((a, b) =>
+    a.container.config.name < b.container.config.name ? -1 : 1,
+  );
+  const visit = (item: Causes[number]): void => {
+    if (seen.has(item.container)) return;
+    seen.add(item.container);
+    for (const other of byName) if (dependsOn(item.container, other.container)) visit(other);
+    ordered.push(item);
+  };
+  for (const item of byName) visit(item);
+  return dependenciesFirst ? ordered : ordered.reverse();
+}
