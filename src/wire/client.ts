@@ -2,23 +2,14 @@ import { connect, type Socket } from 'node:net';
 import { cancelled, throwIfAborted } from '../base/abort.ts';
 import { messageOf, OcupError } from '../base/errors.ts';
 import { LineSplitter } from '../base/lines.ts';
-import { encodeFrame, type Frame, FrameSplitter, type FrameType } from './frames.ts';
+import { type FrameStream, frameStream, readChunks } from './frame-stream.ts';
 import { parseWireError } from './wire-error.ts';
+
+export type { FrameStream };
 
 export interface CallOptions<Event> {
   readonly signal?: AbortSignal | undefined;
   readonly onEvent?: ((event: Event) => void) | undefined;
-}
-
-/** A connection that went over to frames. The caller closes it. */
-export interface FrameStream {
-  /** What the other side said when it went over. */
-  readonly upgrade: unknown;
-  /** Frames as they come; ends when the other side hangs up, throws E_WIRE_CLOSED when it broke off. */
-  readonly frames: AsyncIterable<Frame>;
-  /** Resolves when there is room for more. */
-  send(type: FrameType, payload?: Buffer | string): Promise<void>;
-  close(): void;
 }
 
 /**
@@ -97,7 +88,7 @@ async function openConnection(
         yield* splitter.push(value);
       }
     },
-    takeFrames: (upgrade) => frameStream(socket, chunks, splitter.takeRest(), upgrade),
+    takeFrames: (upgrade) => frameStream(socket, { chunks, rest: splitter.takeRest(), upgrade }),
     close() {
       signal?.removeEventListener('abort', onAbort);
       socket.destroy();
@@ -121,53 +112,6 @@ function connectSocket(path: string): Promise<Socket> {
       resolve(socket);
     });
   });
-}
-
-/** The bytes of a socket. Ends quietly when the other side hangs up or resets. */
-async function* readChunks(socket: Socket): AsyncGenerator<Buffer, undefined> {
-  try {
-    for await (const chunk of socket) yield chunk as Buffer;
-  } catch (error) {
-    if (error instanceof OcupError) throw error;
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code !== 'ECONNRESET' && code !== 'EPIPE' && code !== 'ERR_STREAM_PREMATURE_CLOSE')
-      throw error;
-  }
-  return undefined;
-}
-
-function frameStream(
-  socket: Socket,
-  chunks: AsyncGenerator<Buffer, undefined>,
-  rest: Buffer,
-  upgrade: unknown,
-): FrameStream {
-  const splitter = new FrameSplitter();
-  async function* frames(): AsyncGenerator<Frame> {
-    yield* splitter.push(rest);
-    for (;;) {
-      const { value, done } = await chunks.next();
-      if (done === true) return;
-      yield* splitter.push(value);
-    }
-  }
-  return {
-    upgrade,
-    frames: frames(),
-    send: (type, payload) =>
-      new Promise((resolve, reject) => {
-        if (socket.destroyed) {
-          reject(new OcupError('E_WIRE_CLOSED', 'the other side has hung up'));
-          return;
-        }
-        socket.write(encodeFrame(type, payload), (error) => {
-          if (error === null || error === undefined) resolve();
-          else
-            reject(new OcupError('E_WIRE_CLOSED', 'the other side has hung up', { cause: error }));
-        });
-      }),
-    close: () => socket.destroy(),
-  };
 }
 
 function parseMessage(line: string): Record<string, unknown> {

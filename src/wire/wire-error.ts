@@ -15,5 +15,5 @@ export function parseWireError(value: unknown): OcupError {
   const fields = typeof value === 'object' && value !== null ? (value as Partial<WireError>) : {};
   const code = CODES.get(String(fields.code)) ?? 'E_INTERNAL';
   const { hint, details } = fields;
-  return new OcupError(code, String(fields.message ?? 'unknown error'), { hint, details });
+  return new OcupError(code, fields.message ?? 'unknown error', { hint, details });
 }

@@ -1,0 +1,108 @@
+import {
+  count,
+  flag,
+  listOf,
+  mapOf,
+  objectOf,
+  oneOf,
+  optional,
+  type Shape,
+  text,
+} from '../base/shape.ts';
+import { containerConfigShape, networkConfigShape, volumeConfigShape } from './config-shape.ts';
+import type {
+  ExecParams,
+  LogParams,
+  MethodName,
+  Params,
+  StreamMethodName,
+  StreamMethods,
+  TerminalSize,
+} from './protocol.ts';
+
+const none = objectOf<Readonly<Record<string, never>>>({});
+const byContainer = objectOf<{ readonly container: string }>({ container: text });
+const byName = objectOf<{ readonly name: string }>({ name: text });
+const byLabels = objectOf<{ readonly labels: Readonly<Record<string, string>> }>({
+  labels: mapOf(text),
+});
+
+/** What each method takes. */
+export const PARAM_SHAPES: { readonly [M in MethodName]: Shape<Params<M>> } = {
+  'system.info': none,
+  'system.shutdown': none,
+  'image.pull': objectOf<Params<'image.pull'>>({
+    image: text,
+    platform: optional(text),
+    policy: oneOf('always', 'missing', 'never'),
+  }),
+  'image.find': objectOf<Params<'image.find'>>({ image: text, platform: optional(text) }),
+  'image.list': none,
+  'image.remove': objectOf<Params<'image.remove'>>({ image: text, force: flag }),
+  'image.prune': objectOf<Params<'image.prune'>>({ all: flag }),
+  'network.create': objectOf<Params<'network.create'>>({ config: networkConfigShape }),
+  'network.list': none,
+  'network.remove': byName,
+  'volume.create': objectOf<Params<'volume.create'>>({ config: volumeConfigShape }),
+  'volume.list': none,
+  'volume.remove': byName,
+  'container.create': objectOf<Params<'container.create'>>({
+    config: containerConfigShape,
+    inheritVolumesOf: optional(text),
+  }),
+  'container.start': byContainer,
+  'container.stop': objectOf<Params<'container.stop'>>({
+    container: text,
+    timeoutMs: optional(count),
+  }),
+  'container.kill': objectOf<Params<'container.kill'>>({ container: text, signal: text }),
+  'container.pause': byContainer,
+  'container.unpause': byContainer,
+  'container.rename': objectOf<Params<'container.rename'>>({ container: text, name: text }),
+  'container.remove': objectOf<Params<'container.remove'>>({
+    container: text,
+    force: flag,
+    volumes: flag,
+  }),
+  'container.inspect': byContainer,
+  'container.list': byLabels,
+  'container.wait': objectOf<Params<'container.wait'>>({
+    container: text,
+    condition: oneOf('running', 'healthy', 'exited', 'removed'),
+  }),
+  'container.logs': objectOf<LogParams>({
+    containers: listOf(text),
+    follow: flag,
+    tail: optional(count),
+    since: optional(text),
+    until: optional(text),
+  }),
+  'events.follow': byLabels,
+  'bundle.create': objectOf<Params<'bundle.create'>>({ config: containerConfigShape, path: text }),
+};
+
+export const terminalSizeShape: Shape<TerminalSize> = objectOf<TerminalSize>({
+  rows: count,
+  columns: count,
+});
+
+/** What each streaming method takes. */
+export const STREAM_PARAM_SHAPES: {
+  readonly [M in StreamMethodName]: Shape<StreamMethods[M]>;
+} = {
+  'container.exec': objectOf<ExecParams>({
+    container: text,
+    command: listOf(text),
+    environment: mapOf(text),
+    user: optional(text),
+    workingDir: optional(text),
+    hasTty: flag,
+    isPrivileged: flag,
+    hasStdin: flag,
+    size: optional(terminalSizeShape),
+  }),
+  'container.attach': objectOf<StreamMethods['container.attach']>({
+    container: text,
+    hasStdin: flag,
+  }),
+};
