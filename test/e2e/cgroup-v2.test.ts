@@ -1,0 +1,89 @@
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { runInVm, vmObstacle } from '../support/virtual-machine.ts';
+
+const SCRIPT = `
+mkdir -p /srv/site && cd /srv && echo 'from v2' > site/index.html
+cat > compose.yaml <<'END'
+name: v2
+services:
+  web:
+    image: "rootfs:/"
+    command: httpd -f -p 80 -h /srv/site
+    init: true
+    ports: ["8080:80"]
+    mem_limit: 64m
+    cpus: 0.5
+    pids_limit: 50
+    healthcheck: { test: ["CMD", "wget", "-q", "-O", "/dev/null", "http://127.0.0.1/"], interval: 1s }
+  peer:
+    image: "rootfs:/"
+    command: sleep 1000
+    depends_on: { web: { condition: service_healthy } }
+  hog:
+    image: "rootfs:/"
+    command: sh -c 'tail /dev/zero'
+    mem_limit: 16m
+    profiles: [hog]
+END
+value() { echo "$1=$(shift; "$@" 2>&1 | tr '\\n' ' ' | sed 's/ $//')"; }
+ocup up -d --wait; echo "up=$?"
+value memory ocup exec -T web cat /sys/fs/cgroup/memory.max
+value cpu ocup exec -T web cat /sys/fs/cgroup/cpu.max
+value pids ocup exec -T web cat /sys/fs/cgroup/pids.max
+value port wget -q -O - http://127.0.0.1:8080/
+value name ocup exec -T peer wget -q -O - http://web/
+value device ocup exec -T --privileged web sh -c 'mknod /tmp/kmsg c 1 11 && cat /tmp/kmsg >/dev/null'
+ocup --profile hog up -d hog
+ocup wait hog; echo "hog=$?"
+value paused sh -c 'ocup pause peer && ocup ps --format json peer | grep -o "\\"State\\":\\"[a-z]*\\"" && ocup unpause peer'
+ocup --profile hog down; echo "down=$?"
+for n in 1 2 3 4 5 6 7 8 9 10; do [ -e /run/ocup ] || break; sleep 1; done
+value cgroups find /sys/fs/cgroup -mindepth 1 -name '*ocup*'
+value links sh -c 'ls /sys/class/net'
+value mounts sh -c 'grep -c ocup /proc/mounts'
+value processes sh -c 'ps -o args | grep -c "[o]cup-"'
+value run sh -c 'ls /run'
+`;
+
+const obstacle = vmObstacle();
+const suite = obstacle === undefined ? describe : describe.skip;
+
+suite(`a pure cgroup v2 kernel (${obstacle ?? 'in a virtual machine'})`, () => {
+  const values = new Map<string, string>();
+  let log = '';
+
+  beforeAll(async () => {
+    const { console: text } = await runInVm(SCRIPT, 300_000);
+    log = text;
+    for (const [, name = '', value = ''] of text.matchAll(/^(\w+)=(.*)$/gm))
+      values.set(name, value);
+  }, 400_000);
+
+  const expectations: readonly (readonly [string, string, string])[] = [
+    ['up --wait succeeds', 'up', '0'],
+    ['the memory limit holds', 'memory', '67108864'],
+    ['the cpu limit holds', 'cpu', '50000 100000'],
+    ['the limit of processes holds', 'pids', '50'],
+    ['the published port answers', 'port', 'from v2'],
+    ['services find each other by name', 'name', 'from v2'],
+    ['a service over its memory limit is killed', 'hog', '137'],
+    ['pause freezes', 'paused', '"State":"paused"'],
+    ['down succeeds', 'down', '0'],
+    ['no cgroup is left', 'cgroups', ''],
+    ['no interface is left', 'links', 'lo'],
+    ['no mount is left', 'mounts', '0'],
+    ['no process is left', 'processes', '0'],
+    ['no run folder is left', 'run', ''],
+  ];
+
+  test.each(expectations)('%s', (_, name, wanted) => {
+    expect({ value: values.get(name), log: values.get(name) === wanted ? '' : log }).toEqual({
+      value: wanted,
+      log: '',
+    });
+  });
+
+  test('a device that is not allowed cannot be opened', () => {
+    expect(values.get('device')).toMatch(/not permitted/);
+  });
+});
