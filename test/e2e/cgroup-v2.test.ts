@@ -25,14 +25,14 @@ services:
     mem_limit: 16m
     profiles: [hog]
 END
-value() { echo "$1=$(shift; "$@" 2>&1 | tr '\\n' ' ' | sed 's/ $//')"; }
+value() { echo "$1=$(shift; "$@" 2>/dev/null | tr '\\n' ' ' | sed 's/ $//')"; }
 ocup up -d --wait; echo "up=$?"
 value memory ocup exec -T web cat /sys/fs/cgroup/memory.max
 value cpu ocup exec -T web cat /sys/fs/cgroup/cpu.max
 value pids ocup exec -T web cat /sys/fs/cgroup/pids.max
 value port wget -q -O - http://127.0.0.1:8080/
 value name ocup exec -T peer wget -q -O - http://web/
-value device ocup exec -T --privileged web sh -c 'mknod /tmp/kmsg c 1 11 && cat /tmp/kmsg >/dev/null'
+value device ocup exec -T --privileged web sh -c 'mknod /tmp/kmsg c 1 11 && cat /tmp/kmsg 2>&1 >/dev/null'
 ocup --profile hog up -d hog
 ocup wait hog; echo "hog=$?"
 value paused sh -c 'ocup pause peer && ocup ps --format json peer | grep -o "\\"State\\":\\"[a-z]*\\"" && ocup unpause peer'
