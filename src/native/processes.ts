@@ -1,4 +1,4 @@
-import { closeSync } from 'node:fs';
+import { closeSync, fstatSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
 
 import { findErrno } from '../base/errors.ts';
@@ -90,15 +90,30 @@ export interface FileLock extends Disposable {
   close(): void;
 }
 
-/** Locks the file at `path`, made if it is missing; undefined while another process holds it. @see man 2 flock */
+/**
+ * Locks the file at `path`, made if it is missing; undefined while another process holds it. The holder may
+ * remove the file: a lock is only given on the file that is at `path` then.
+ *
+ * @see man 2 flock
+ */
 export function lockFile(path: string): FileLock | undefined {
   let fd = loadAddon().lockFile(path);
+  while (fd >= 0 && !isFileAt(fd, path)) {
+    closeSync(fd);
+    fd = loadAddon().lockFile(path);
+  }
   if (fd < 0) return undefined;
   const close = (): void => {
     if (fd >= 0) closeSync(fd);
     fd = -1;
   };
   return { close, [Symbol.dispose]: close };
+}
+
+function isFileAt(fd: number, path: string): boolean {
+  const found = statSync(path, { throwIfNoEntry: false });
+  const own = fstatSync(fd);
+  return found?.ino === own.ino && found.dev === own.dev;
 }
 
 function findSignalName(number: number): string | undefined {

@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { cancelled, throwIfAborted } from '../base/abort.ts';
 import { messageOf, OcupError } from '../base/errors.ts';
+import { formatJson } from '../base/json.ts';
 import { LineSplitter } from '../base/lines.ts';
 import { type FrameStream, frameStream, readChunks } from './frame-stream.ts';
 import { parseWireError } from './wire-error.ts';
@@ -79,7 +80,7 @@ async function openConnection(
   signal?.addEventListener('abort', onAbort, { once: true });
   const chunks = readChunks(socket);
   const splitter = new LineSplitter();
-  socket.write(`${JSON.stringify(request)}\n`);
+  socket.write(`${formatJson(request)}\n`);
   return {
     async *lines() {
       for (;;) {
