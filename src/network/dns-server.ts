@@ -1,0 +1,149 @@
+import { type RemoteInfo, type Socket as UdpSocket, createSocket } from 'node:dgram';
+import { closeSync } from 'node:fs';
+import { type Server, type Socket, createServer } from 'node:net';
+
+import { openSocketInNamespace } from '../native/sockets.ts';
+import { forwardQuery, frameMessage, readHostNameservers } from './dns-forward.ts';
+import { type DnsAsker, lookUp } from './dns-lookup.ts';
+import { RCODE, formatAnswer, parseQuery } from './dns-message.ts';
+import type { NameBook } from './name-book.ts';
+
+/** Where a container's resolv.conf points. */
+export const DNS_ADDRESS = '127.0.0.11';
+
+const DNS_PORT = 53;
+const MAX_FORWARDED = 256;
+const MAX_CONNECTIONS = 64;
+const IDLE_CONNECTION_MS = 10_000;
+
+export interface DnsServerOptions extends DnsAsker {
+  /** The process in whose network namespace the server is reached. */
+  readonly pid: number;
+  readonly book: NameBook;
+  /** Resolvers for what we do not know; none: the host's. */
+  readonly servers: readonly string[];
+}
+
+/** Answers the DNS questions of one container, on sockets inside its network namespace. */
+export class DnsServer {
+  private readonly options: DnsServerOptions;
+  private udp: UdpSocket | undefined;
+  private tcp: Server | undefined;
+  private readonly connections = new Set<Socket>();
+  private forwarded = 0;
+
+  private constructor(options: DnsServerOptions) {
+    this.options = options;
+  }
+
+  /** @throws the system error when the address cannot be bound in the namespace */
+  static async open(options: DnsServerOptions): Promise<DnsServer> {
+    const server = new DnsServer(options);
+    try {
+      await server.listenUdp();
+      await server.listenTcp();
+    } catch (error) {
+      server.close();
+      throw error;
+    }
+    return server;
+  }
+
+  /** Ends all sockets; may be called again. */
+  close(): void {
+    this.udp?.close();
+    this.udp = undefined;
+    this.tcp?.close();
+    this.tcp = undefined;
+    for (const connection of this.connections) connection.destroy();
+  }
+
+  private async listenUdp(): Promise<void> {
+    const fd = await this.openSocket('udp');
+    const socket = createSocket('udp4');
+    this.udp = socket;
+    socket.on('message', (message, from) => void this.answerUdp(message, from));
+    // The namespace may end before the container is disconnected.
+    socket.on('error', () => undefined);
+    await listening(socket, fd, () => socket.bind({ fd }));
+  }
+
+  private async listenTcp(): Promise<void> {
+    const fd = await this.openSocket('tcp');
+    const server = createServer((connection) => this.serve(connection));
+    this.tcp = server;
+    server.maxConnections = MAX_CONNECTIONS;
+    await listening(server, fd, () => server.listen({ fd }));
+    server.on('error', () => undefined);
+  }
+
+  private openSocket(type: 'udp' | 'tcp'): Promise<number> {
+    const { pid } = this.options;
+    return openSocketInNamespace({ pid, type, address: DNS_ADDRESS, port: DNS_PORT });
+  }
+
+  private async answerUdp(message: Buffer, from: RemoteInfo): Promise<void> {
+    const answer = await this.answer(message, 'udp');
+    if (answer !== undefined) this.udp?.send(answer, from.port, from.address, () => undefined);
+  }
+
+  private serve(connection: Socket): void {
+    let received = Buffer.alloc(0);
+    this.connections.add(connection);
+    connection.setTimeout(IDLE_CONNECTION_MS, () => connection.destroy());
+    connection.on('error', () => connection.destroy());
+    connection.on('close', () => this.connections.delete(connection));
+    connection.on('data', (chunk) => {
+      received = Buffer.concat([received, chunk]);
+      while (received.length >= 2 && received.length >= 2 + received.readUInt16BE(0)) {
+        const end = 2 + received.readUInt16BE(0);
+        void this.answerTcp(received.subarray(2, end), connection);
+        received = received.subarray(end);
+      }
+    });
+  }
+
+  private async answerTcp(message: Buffer, connection: Socket): Promise<void> {
+    const answer = await this.answer(message, 'tcp');
+    if (answer === undefined) connection.destroy();
+    else if (connection.writable) connection.write(frameMessage(answer));
+  }
+
+  private async answer(message: Buffer, transport: 'udp' | 'tcp'): Promise<Buffer | undefined> {
+    const query = parseQuery(message);
+    if (query === undefined) return undefined;
+    if ('refusal' in query) return query.refusal;
+    const known = lookUp(this.options.book, this.options, query.question);
+    if (known !== undefined) return formatAnswer(query, known, transport);
+    const answer = await this.forward(message, transport);
+    return answer ?? formatAnswer(query, { rcode: RCODE.serverFailure, records: [] }, transport);
+  }
+
+  private async forward(message: Buffer, transport: 'udp' | 'tcp'): Promise<Buffer | undefined> {
+    if (this.forwarded >= MAX_FORWARDED) return undefined;
+    this.forwarded += 1;
+    try {
+      const { servers } = this.options;
+      const asked = servers.length > 0 ? servers : await readHostNameservers();
+      return await forwardQuery(message, asked, transport);
+    } finally {
+      this.forwarded -= 1;
+    }
+  }
+}
+
+/** Resolves when the socket listens on `fd`, which it then owns. */
+function listening(socket: UdpSocket | Server, fd: number, start: () => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const fail = (error: Error): void => {
+      closeSync(fd);
+      reject(error);
+    };
+    socket.once('error', fail);
+    socket.once('listening', () => {
+      socket.removeListener('error', fail);
+      resolve();
+    });
+    start();
+  });
+}
