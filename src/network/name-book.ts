@@ -1,4 +1,4 @@
-import { type Address, formatAddress } from './addresses.ts';
+import { type Address, type Family, formatAddress } from './addresses.ts';
 
 /** A container's place in one network. */
 export interface NamedEndpoint {
@@ -14,7 +14,7 @@ export interface NamedEndpoint {
  */
 export class NameBook {
   private readonly containers = new Map<string, readonly NamedEndpoint[]>();
-  private turn = 0;
+  private readonly turns = new Map<string, number>();
 
   /** Enters a container; what it was entered with before is forgotten. */
   set(containerId: string, endpoints: readonly NamedEndpoint[]): void {
@@ -26,10 +26,10 @@ export class NameBook {
   }
 
   /**
-   * The addresses that `name`, or `name.network`, has in the networks that the container is in, without
-   * regard to case; undefined when the name is not known there.
+   * The addresses of a family that `name`, or `name.network`, has in the networks that the container is in,
+   * without regard to case; undefined when the name is not known there.
    */
-  findAddresses(containerId: string, name: string): readonly Address[] | undefined {
+  findAddresses(containerId: string, name: string, family: Family): readonly Address[] | undefined {
     const wanted = name.toLowerCase();
     const networks = this.networksOf(containerId);
     const found = new Map<string, Address>();
@@ -37,9 +37,11 @@ export class NameBook {
     for (const endpoint of this.endpointsIn(networks)) {
       if (!hasName(endpoint, wanted)) continue;
       isKnown = true;
-      for (const address of endpoint.addresses) found.set(formatAddress(address), address);
+      for (const address of endpoint.addresses) {
+        if (address.family === family) found.set(formatAddress(address), address);
+      }
     }
-    return isKnown ? this.rotate([...found.values()]) : undefined;
+    return isKnown ? this.rotate(`${family} ${wanted}`, [...found.values()]) : undefined;
   }
 
   /** `name.network` of the container that has `address` in a network that the asking one is in. */
@@ -64,10 +66,12 @@ export class NameBook {
     }
   }
 
-  private rotate(addresses: readonly Address[]): readonly Address[] {
+  /** Counted for each name and family: who asks for both in turn must not always get the same first. */
+  private rotate(key: string, addresses: readonly Address[]): readonly Address[] {
     if (addresses.length < 2) return addresses;
-    this.turn = (this.turn + 1) % addresses.length;
-    return [...addresses.slice(this.turn), ...addresses.slice(0, this.turn)];
+    const turn = (this.turns.get(key) ?? 0) % addresses.length;
+    this.turns.set(key, turn + 1);
+    return [...addresses.slice(turn), ...addresses.slice(0, turn)];
   }
 }
 
