@@ -44,6 +44,14 @@ export function oneOf<const T extends string>(...known: readonly T[]): Shape<T> 
   };
 }
 
+/** This very value, such as a version. */
+export function exactly<const T extends string | number>(known: T): Shape<T> {
+  return (value, path) => {
+    if (value === known) return known;
+    throw new Mismatch(path, `is not ${JSON.stringify(known)}`);
+  };
+}
+
 /** A string of a narrower type, made by its own parser. */
 export function parsedBy<T>(parse: (value: string) => T): Shape<T> {
   return (value, path) => {

@@ -1,0 +1,145 @@
+import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeFileAtomic } from '../base/atomic-file.ts';
+import { findErrno, isOcupError, messageOf } from '../base/errors.ts';
+import { type Life, LIFE_AT_CREATION } from './life.ts';
+import { type ContainerRecord, parseRecord, parseState } from './record.ts';
+
+export interface StoredContainer {
+  readonly record: ContainerRecord;
+  readonly life: Life;
+}
+
+export interface LoadedRecords {
+  readonly containers: readonly StoredContainer[];
+  /** What could not be read and was set aside as `….damaged`, each a sentence. */
+  readonly damaged: readonly string[];
+}
+
+/** Folders on their way out; whatever is left of one is removed at the next start. */
+const REMOVED_PREFIX = '.removed-';
+
+/** The folder `<data>/containers`: one folder a container, with its record and its state. */
+export class RecordStore {
+  private readonly root: string;
+  private readonly writers = new Map<string, StateWriter>();
+
+  constructor(dataDir: string) {
+    this.root = join(dataDir, 'containers');
+  }
+
+  folder(id: string): string {
+    return join(this.root, id);
+  }
+
+  /** Reads all; sets damaged ones aside, and removes what a creation or removal left half done. */
+  async load(): Promise<LoadedRecords> {
+    await mkdir(this.root, { recursive: true, mode: 0o700 });
+    const containers: StoredContainer[] = [];
+    const damaged: string[] = [];
+    for (const name of await readdir(this.root)) {
+      if (name.startsWith(REMOVED_PREFIX)) {
+        await rm(join(this.root, name), { recursive: true, force: true });
+        continue;
+      }
+      const stored = await this.loadOne(name, damaged);
+      if (stored !== undefined) containers.push(stored);
+    }
+    return { containers, damaged };
+  }
+
+  /** Durable when it resolves. */
+  async writeRecord(record: ContainerRecord): Promise<void> {
+    const path = join(this.folder(record.id), 'record.json');
+    await writeFileAtomic(path, `${JSON.stringify(record)}\n`, { mode: 0o600 });
+  }
+
+  /**
+   * Resolves once this state, or a later one, is on disk. It is not synced: processes do not outlive a loss of
+   * power either, and a state that got lost then reads as one that ended.
+   */
+  writeLife(id: string, life: Life): Promise<void> {
+    let writer = this.writers.get(id);
+    if (writer === undefined) {
+      writer = new StateWriter(join(this.folder(id), 'state.json'));
+      this.writers.set(id, writer);
+    }
+    return writer.write(life);
+  }
+
+  /** Removes the container's folder with all that is in it; idempotent. */
+  async remove(id: string): Promise<void> {
+    await this.writers.get(id)?.settled();
+    this.writers.delete(id);
+    const trash = join(this.root, `${REMOVED_PREFIX}${id}`);
+    try {
+      await rename(this.folder(id), trash);
+    } catch (error) {
+      if (findErrno(error) !== 'ENOENT') throw error;
+    }
+    await rm(trash, { recursive: true, force: true });
+  }
+
+  private async loadOne(name: string, damaged: string[]): Promise<StoredContainer | undefined> {
+    const folder = join(this.root, name);
+    const record = await readOrSetAside(join(folder, 'record.json'), parseRecord, damaged);
+    if (record === undefined) {
+      // Without any record nobody was told of it: its creation broke off.
+      const names = await readdir(folder).catch(() => ['?']);
+      if (!names.includes('record.json.damaged'))
+        await rm(folder, { recursive: true, force: true });
+      return undefined;
+    }
+    const state = await readOrSetAside(join(folder, 'state.json'), parseState, damaged);
+    return { record, life: state?.life ?? LIFE_AT_CREATION };
+  }
+}
+
+/** Writes the newest state, one write at a time. */
+class StateWriter {
+  private readonly path: string;
+  private next: Life | undefined;
+  private writing: Promise<void> | undefined;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  write(life: Life): Promise<void> {
+    this.next = life;
+    if (this.writing !== undefined) return this.writing.then(() => this.flush());
+    return this.flush();
+  }
+
+  async settled(): Promise<void> {
+    await this.writing?.catch(() => undefined);
+  }
+
+  private flush(): Promise<void> {
+    if (this.writing !== undefined) return this.writing;
+    if (this.next === undefined) return Promise.resolve();
+    const content = `${JSON.stringify({ version: 1, life: this.next })}\n`;
+    this.next = undefined;
+    this.writing = writeFileAtomic(this.path, content, { mode: 0o600, sync: false }).finally(() => {
+      this.writing = undefined;
+    });
+    return this.writing;
+  }
+}
+
+/** Undefined where the file is missing or was damaged. */
+export async function readOrSetAside<T>(
+  path: string,
+  parse: (content: string) => T,
+  damaged: string[],
+): Promise<T | undefined> {
+  try {
+    return parse(await readFile(path, 'utf8'));
+  } catch (error) {
+    if (findErrno(error) === 'ENOENT') return undefined;
+    if (!isOcupError(error, 'E_RECORD_DAMAGED')) throw error;
+    await rename(path, `${path}.damaged`);
+    damaged.push(`set aside ${path}.damaged: ${messageOf(error)}`);
+    return undefined;
+  }
+}
