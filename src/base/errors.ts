@@ -30,6 +30,7 @@ export const ERROR_CODES = [
   'E_BUNDLE_USER',
   'E_BUNDLE_EXISTS',
   // networks and ports
+  'E_NETWORK_INVALID',
   'E_NETWORK_EXISTS',
   'E_NETWORK_NOT_FOUND',
   'E_NETWORK_IN_USE',

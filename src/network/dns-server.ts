@@ -1,5 +1,4 @@
 import { type RemoteInfo, type Socket as UdpSocket, createSocket } from 'node:dgram';
-import { closeSync } from 'node:fs';
 import { type Server, type Socket, createServer } from 'node:net';
 
 import { openSocketInNamespace } from '../native/sockets.ts';
@@ -7,6 +6,7 @@ import { forwardQuery, frameMessage, readHostNameservers } from './dns-forward.t
 import { type DnsAsker, lookUp } from './dns-lookup.ts';
 import { RCODE, formatAnswer, parseQuery } from './dns-message.ts';
 import type { NameBook } from './name-book.ts';
+import { takeDescriptor } from './take-descriptor.ts';
 
 /** Where a container's resolv.conf points. */
 export const DNS_ADDRESS = '127.0.0.11';
@@ -63,9 +63,9 @@ export class DnsServer {
     const socket = createSocket('udp4');
     this.udp = socket;
     socket.on('message', (message, from) => void this.answerUdp(message, from));
-    // The namespace may end before the container is disconnected.
+    await takeDescriptor(socket, fd, () => socket.bind({ fd }));
+    // An answer that nobody waits for any more comes back as an error of the socket.
     socket.on('error', () => undefined);
-    await listening(socket, fd, () => socket.bind({ fd }));
   }
 
   private async listenTcp(): Promise<void> {
@@ -73,7 +73,7 @@ export class DnsServer {
     const server = createServer((connection) => this.serve(connection));
     this.tcp = server;
     server.maxConnections = MAX_CONNECTIONS;
-    await listening(server, fd, () => server.listen({ fd }));
+    await takeDescriptor(server, fd, () => server.listen({ fd }));
     server.on('error', () => undefined);
   }
 
@@ -130,20 +130,4 @@ export class DnsServer {
       this.forwarded -= 1;
     }
   }
-}
-
-/** Resolves when the socket listens on `fd`, which it then owns. */
-function listening(socket: UdpSocket | Server, fd: number, start: () => void): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const fail = (error: Error): void => {
-      closeSync(fd);
-      reject(error);
-    };
-    socket.once('error', fail);
-    socket.once('listening', () => {
-      socket.removeListener('error', fail);
-      resolve();
-    });
-    start();
-  });
 }

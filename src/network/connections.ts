@@ -1,0 +1,261 @@
+import { messageOf, OcupError, isOcupError } from '../base/errors.ts';
+import { KeyedMutex } from '../base/keyed-mutex.ts';
+import type { Logger } from '../base/logger.ts';
+import { Scope } from '../base/scope.ts';
+import type { Endpoint, EndpointState, PortBinding, PublishedPort } from '../model/container.ts';
+import type { Links } from '../native/links.ts';
+import { attach, detach } from './attachment.ts';
+import { DnsServer } from './dns-server.ts';
+import {
+  type PlannedEndpoint,
+  allocateEndpoints,
+  findDefaultEndpoint,
+  releaseEndpoints,
+  toEndpointState,
+} from './endpoint-plan.ts';
+import type { Firewall } from './firewall.ts';
+import type { PortForward } from './firewall-rules.ts';
+import { NameBook } from './name-book.ts';
+import { findLinkOwner } from './names.ts';
+import {
+  type KnownNetwork,
+  type NetworkCatalog,
+  BRIDGE_OPTION,
+  hintOf,
+} from './network-catalog.ts';
+import type { Publication, PublishedPorts } from './published-ports.ts';
+
+/** A container that is to be on networks. */
+export interface ConnectRequest {
+  readonly containerId: string;
+  readonly containerName: string;
+  /** A process in the container's network namespace. */
+  readonly pid: number;
+  readonly endpoints: readonly Endpoint[];
+  readonly ports: readonly PortBinding[];
+  /** Resolvers for names that are not ours; none: the host's. */
+  readonly dns: readonly string[];
+  /** What the container had before: it gets the same addresses again where they are free. */
+  readonly previous: readonly EndpointState[];
+  /** Ports it had before: those that the kernel picked are picked again where they are free. */
+  readonly previousPorts: readonly PublishedPort[];
+}
+
+/** What a container got. */
+export interface ConnectResult {
+  readonly endpoints: readonly EndpointState[];
+  readonly ports: readonly PublishedPort[];
+}
+
+export interface ConnectionsOptions {
+  readonly catalog: NetworkCatalog;
+  readonly links: Links;
+  readonly firewall: Firewall;
+  readonly publishedPorts: PublishedPorts;
+  readonly tag: string;
+  readonly logger: Logger;
+}
+
+interface Connection {
+  readonly containerName: string;
+  readonly planned: readonly PlannedEndpoint[];
+  readonly publication: Publication | undefined;
+  readonly dns: DnsServer | undefined;
+}
+
+/** Which containers are on which networks now. */
+export class Connections {
+  private readonly options: ConnectionsOptions;
+  private readonly connected = new Map<string, Connection>();
+  private readonly names = new NameBook();
+  private readonly locks = new KeyedMutex();
+
+  constructor(options: ConnectionsOptions) {
+    this.options = options;
+  }
+
+  /** The ports that the kernel forwards for connected containers. */
+  forwards(): readonly PortForward[] {
+    return [...this.connected.values()].flatMap(({ publication }) => publication?.forwards ?? []);
+  }
+
+  /** The names of connected containers that are on the network. */
+  containersOn(network: string): readonly string[] {
+    return [...this.connected.values()]
+      .filter(({ planned }) => planned.some((it) => it.endpoint.network === network))
+      .map(({ containerName }) => containerName);
+  }
+
+  /** @see Networks.connect */
+  connect(request: ConnectRequest): Promise<ConnectResult> {
+    return this.locks.run(request.containerId, async () => {
+      if (this.connected.has(request.containerId)) await this.end(request.containerId);
+      await using scope = new Scope();
+      const planned = this.allocate(request, scope);
+      const publication = await this.publish(request, planned, scope);
+      await this.attach(request, planned, scope);
+      const dns = await this.serveNames(request, planned, scope);
+      const connection = { containerName: request.containerName, planned, publication, dns };
+      this.connected.set(request.containerId, connection);
+      scope.defer(() => void this.connected.delete(request.containerId));
+      if ((publication?.forwards.length ?? 0) > 0) await this.options.firewall.apply();
+      scope.release();
+      return { endpoints: planned.map(toEndpointState), ports: publication?.ports ?? [] };
+    });
+  }
+
+  /** @see Networks.adopt */
+  adopt(request: ConnectRequest): Promise<void> {
+    const { containerId, containerName } = request;
+    return this.locks.run(containerId, async () => {
+      await using scope = new Scope();
+      const planned = this.allocate(request, scope);
+      const publication = await this.adoptPorts(request, planned);
+      let dns: DnsServer | undefined;
+      try {
+        dns = await this.serveNames(request, planned, new Scope());
+      } catch (error) {
+        this.warn(containerName, error);
+      }
+      this.connected.set(containerId, { containerName, planned, publication, dns });
+      scope.release();
+    });
+  }
+
+  /** @see Networks.disconnect */
+  disconnect(containerId: string): Promise<void> {
+    return this.locks.run(containerId, () => this.end(containerId));
+  }
+
+  /** Ends sockets, and leaves the kernel's objects to whoever adopts them. */
+  close(): void {
+    for (const { publication, dns } of this.connected.values()) {
+      dns?.close();
+      publication?.close();
+    }
+    this.connected.clear();
+  }
+
+  private async end(containerId: string): Promise<void> {
+    const { catalog, links, firewall } = this.options;
+    const connection = this.connected.get(containerId);
+    this.connected.delete(containerId);
+    this.names.remove(containerId);
+    connection?.dns?.close();
+    connection?.publication?.close();
+    releaseEndpoints(containerId, catalog.list());
+    const veths = connection?.planned.map((it) => it.vethName) ?? (await this.veths(containerId));
+    await detach(links, veths);
+    if ((connection?.publication?.forwards.length ?? 0) > 0) await firewall.apply();
+  }
+
+  /** Links of a container that this process did not make. */
+  private async veths(containerId: string): Promise<readonly string[]> {
+    const links = await this.options.links.list();
+    return links
+      .filter(({ alias }) => {
+        const owner = findLinkOwner(this.options.tag, alias);
+        return owner?.kind === 'container' && owner.id === containerId;
+      })
+      .map(({ name }) => name);
+  }
+
+  private allocate(request: ConnectRequest, scope: Scope): readonly PlannedEndpoint[] {
+    const { catalog } = this.options;
+    const networks = request.endpoints.map((endpoint) => ({
+      endpoint,
+      network: catalog.get(endpoint.network),
+    }));
+    scope.defer(() => releaseEndpoints(request.containerId, networks.map(networkOf)));
+    return allocateEndpoints(request.containerId, networks, request.previous);
+  }
+
+  private async publish(
+    request: ConnectRequest,
+    planned: readonly PlannedEndpoint[],
+    scope: Scope,
+  ): Promise<Publication | undefined> {
+    const target = findDefaultEndpoint(planned);
+    // As with docker: what has no way out has no way in either.
+    if (target === undefined || request.ports.length === 0) return undefined;
+    const hostIp = target.network.record.config.driverOptions[BRIDGE_OPTION.hostAddress];
+    const publication = await this.options.publishedPorts.publish(
+      request.ports.map((port) => ({ ...port, hostIp: port.hostIp ?? hostIp })),
+      { containerName: request.containerName, address: target.ipv4 },
+      request.previousPorts,
+    );
+    scope.defer(() => publication.close());
+    return publication;
+  }
+
+  private async adoptPorts(
+    request: ConnectRequest,
+    planned: readonly PlannedEndpoint[],
+  ): Promise<Publication | undefined> {
+    const target = findDefaultEndpoint(planned);
+    if (target === undefined || request.previousPorts.length === 0) return undefined;
+    return this.options.publishedPorts.adopt(
+      request.previousPorts,
+      { containerName: request.containerName, address: target.ipv4 },
+      (error) => this.warn(request.containerName, error),
+    );
+  }
+
+  private async attach(
+    request: ConnectRequest,
+    planned: readonly PlannedEndpoint[],
+    scope: Scope,
+  ): Promise<void> {
+    const { containerId, containerName, pid } = request;
+    const veths = planned.map((it) => it.vethName);
+    scope.defer(() => detach(this.options.links, veths));
+    try {
+      await attach({ ...this.options, containerId, pid }, planned);
+    } catch (cause) {
+      if (isOcupError(cause)) throw cause;
+      const networks = planned.map((it) => it.endpoint.network).join(', ') || 'loopback';
+      throw new OcupError(
+        'E_NETWORK_KERNEL',
+        `cannot connect ${containerName} to ${networks}: ${messageOf(cause)}`,
+        { hint: hintOf(cause), cause },
+      );
+    }
+  }
+
+  private async serveNames(
+    request: ConnectRequest,
+    planned: readonly PlannedEndpoint[],
+    scope: Scope,
+  ): Promise<DnsServer | undefined> {
+    if (planned.length === 0) return undefined;
+    const { containerId, containerName, pid } = request;
+    const shortId = containerId.slice(0, 12);
+    this.names.set(
+      containerId,
+      planned.map(({ endpoint, ipv4, ipv6 }) => ({
+        network: endpoint.network,
+        addresses: ipv6 === undefined ? [ipv4] : [ipv4, ipv6],
+        names: [containerName, ...endpoint.aliases, shortId],
+      })),
+    );
+    scope.defer(() => this.names.remove(containerId));
+    const outward = findDefaultEndpoint(planned) ?? planned[0];
+    const dns = await DnsServer.open({
+      containerId,
+      pid,
+      book: this.names,
+      hostAddress: outward?.network.record.plan.ipv4.gateway,
+      servers: request.dns,
+    });
+    scope.defer(() => dns.close());
+    return dns;
+  }
+
+  private warn(containerName: string, error: unknown): void {
+    this.options.logger.warn(`network of ${containerName}: ${messageOf(error)}`);
+  }
+}
+
+function networkOf(item: { readonly network: KnownNetwork }): KnownNetwork {
+  return item.network;
+}
