@@ -1,11 +1,17 @@
 import { OcupError } from '../base/errors.ts';
 import type { ContainerConfig } from '../model/container.ts';
 import type { ImageConfig } from '../model/image-config.ts';
-import type { LinuxSpec, Process, RuntimeSpec, Seccomp } from '../model/runtime-spec.ts';
+import type {
+  HostDevice,
+  LinuxSpec,
+  Process,
+  RuntimeSpec,
+  Seccomp,
+} from '../model/runtime-spec.ts';
 import type { SpecHost } from '../model/spec-host.ts';
 import { capabilitySets, resolveCapabilities } from './capabilities.ts';
 import type { Checked } from './checked.ts';
-import { buildDeviceRules, buildDevices, type BundleDevice } from './devices.ts';
+import { buildDeviceRules, buildDevices } from './devices.ts';
 import { exportAnnotations } from './export-annotations.ts';
 import {
   type BundleMount,
@@ -42,7 +48,7 @@ export interface SpecInput {
   readonly mounts: readonly BundleMount[];
   readonly etcFiles: EtcFiles | undefined;
   /** The devices of the config; for a privileged container all of the host. */
-  readonly devices: readonly BundleDevice[];
+  readonly devices: readonly HostDevice[];
   readonly namespaces: NamespaceChoices;
   /** Where `/dev/shm` comes from when another container's IPC namespace is joined; undefined: a new one. */
   readonly shmPath: string | undefined;

@@ -1,23 +1,17 @@
 import { OcupError } from '../base/errors.ts';
+import { CAPABILITIES } from '../model/capability.ts';
 import type { ContainerConfig } from '../model/container.ts';
 import type { CapabilitySets } from '../model/runtime-spec.ts';
 import type { SpecHost } from '../model/spec-host.ts';
 import type { Checked } from './checked.ts';
 
-/** Every capability of Linux in the order of its number. @see capabilities(7) */
-export const CAPABILITIES: readonly string[] = words(`
-  CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE
-  NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT
-  SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE
-  AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ
-  PERFMON BPF CHECKPOINT_RESTORE
-`);
-
 /** What a container has unless something else is asked for: the fourteen of Docker and containerd. */
-export const DEFAULT_CAPABILITIES: readonly string[] = words(`
+export const DEFAULT_CAPABILITIES: readonly string[] = `
   CHOWN DAC_OVERRIDE FOWNER FSETID KILL SETGID SETUID SETPCAP NET_BIND_SERVICE NET_RAW SYS_CHROOT MKNOD
-  AUDIT_WRITE SETFCAP
-`);
+  AUDIT_WRITE SETFCAP`
+  .trim()
+  .split(/\s+/)
+  .map((name) => `CAP_${name}`);
 
 type CapabilityConfig = Pick<ContainerConfig, 'capAdd' | 'capDrop' | 'isPrivileged'>;
 
@@ -70,11 +64,4 @@ function parseCapability(text: string): string {
     });
   }
   return name;
-}
-
-function words(text: string): string[] {
-  return text
-    .trim()
-    .split(/\s+/)
-    .map((name) => `CAP_${name}`);
 }

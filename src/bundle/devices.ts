@@ -1,12 +1,6 @@
 import { OcupError } from '../base/errors.ts';
 import type { ContainerConfig } from '../model/container.ts';
-import type { DeviceRule, LinuxDevice } from '../model/runtime-spec.ts';
-
-/** A device of the host that the container gets, with all that a node of it needs. */
-export interface BundleDevice extends LinuxDevice {
-  /** Of `r`, `w`, `m`. */
-  readonly permissions: string;
-}
+import type { DeviceRule, HostDevice, LinuxDevice } from '../model/runtime-spec.ts';
 
 /** `/dev/{zero,null,urandom,random,tty,console}`: those that Docker allows by number. */
 const DEFAULT_DEVICES: readonly (readonly [number, number])[] = [
@@ -26,7 +20,7 @@ const DEFAULT_DEVICES: readonly (readonly [number, number])[] = [
  */
 export function buildDeviceRules(
   config: Pick<ContainerConfig, 'deviceCgroupRules' | 'isPrivileged'>,
-  devices: readonly BundleDevice[],
+  devices: readonly HostDevice[],
 ): DeviceRule[] {
   const written = config.deviceCgroupRules.map(parseDeviceRule);
   if (config.isPrivileged) return [{ allow: true, access: 'rwm' }];
@@ -41,7 +35,7 @@ export function buildDeviceRules(
 }
 
 /** The nodes to make, by path. @throws E_BUNDLE_INVALID for two at one path */
-export function buildDevices(devices: readonly BundleDevice[]): LinuxDevice[] {
+export function buildDevices(devices: readonly HostDevice[]): LinuxDevice[] {
   const sorted = [...devices].sort((a, b) => (a.path < b.path ? -1 : 1));
   const twice = sorted.find((device, index) => sorted[index - 1]?.path === device.path);
   if (twice !== undefined) {

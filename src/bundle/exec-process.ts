@@ -1,7 +1,8 @@
 import { OcupError } from '../base/errors.ts';
+import { CAPABILITIES } from '../model/capability.ts';
 import type { Process, RuntimeSpec } from '../model/runtime-spec.ts';
 import type { SpecHost } from '../model/spec-host.ts';
-import { CAPABILITIES, capabilitySets } from './capabilities.ts';
+import { capabilitySets } from './capabilities.ts';
 import { normalizePath } from './mounts.ts';
 import { mergeEnv } from './process-env.ts';
 import type { ResolvedUser } from './resolve-user.ts';

@@ -1,5 +1,5 @@
+import { CAPABILITIES } from '../model/capability.ts';
 import type { SpecHost } from '../model/spec-host.ts';
-import { CAPABILITIES } from './capabilities.ts';
 
 /**
  * A machine that lacks nothing, for bundles that are to be the same wherever they are made: Linux 5.12 or

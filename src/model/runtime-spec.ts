@@ -93,6 +93,12 @@ export interface LinuxDevice {
   readonly gid?: number | undefined;
 }
 
+/** A device of the host that a container gets: its node, and what may be done with it. */
+export interface HostDevice extends LinuxDevice {
+  /** Of `r`, `w`, `m`. */
+  readonly permissions: string;
+}
+
 /** @see config-linux.md#control-groups */
 export interface LinuxResources {
   readonly devices?: readonly DeviceRule[] | undefined;

@@ -1,9 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import {
-  CAPABILITIES,
-  DEFAULT_CAPABILITIES,
-  resolveCapabilities,
-} from '../../../src/bundle/capabilities.ts';
+import { DEFAULT_CAPABILITIES, resolveCapabilities } from '../../../src/bundle/capabilities.ts';
+import { CAPABILITIES } from '../../../src/model/capability.ts';
 import { specHost } from '../../support/spec-values.ts';
 
 const NONE = { capAdd: [], capDrop: [], isPrivileged: false };
