@@ -1,0 +1,317 @@
+import { findBytes } from '../base/units.ts';
+import type { Json, JsonObject } from '../model/project.ts';
+import { findDurationNs, formatDurationNs } from './duration.ts';
+import { findBoolean } from './interpolate.ts';
+import { pairsOf } from './merge.ts';
+import type { Problems } from './problems.ts';
+import {
+  type Path,
+  type RawMap,
+  type RawNode,
+  type RawScalar,
+  type ScalarValue,
+  findChild,
+  scalarText,
+  setOwn,
+} from './raw-tree.ts';
+import type { Field, ObjectShape, Shape } from './shape.ts';
+import { splitShellWords } from './shell-words.ts';
+
+/**
+ * The canonical JSON of `root` by `shape`: typed, ordered, without what is empty. `root` has passed the
+ * validation; a text that is not what its attribute takes goes to `problems` and is left out.
+ */
+export function decodeObject(root: RawMap, shape: ObjectShape, problems: Problems, path: Path = []): JsonObject {
+  return new Decoder(problems).object(root, shape, path);
+}
+
+class Decoder {
+  private readonly problems: Problems;
+
+  constructor(problems: Problems) {
+    this.problems = problems;
+  }
+
+  object(node: RawMap, shape: ObjectShape, path: Path): JsonObject {
+    const made: Record<string, Json> = {};
+    for (const [name, field] of Object.entries(shape.fields)) {
+      const entry = node.entries.get(name);
+      if (entry === undefined) continue;
+      const value = this.value(entry.node, field.shape, [...path, name]);
+      if (value !== undefined && !isOmitted(value, field)) setOwn(made, name, value);
+    }
+    const extensions = [...node.entries].filter(([name]) => name.startsWith('x-') && !name.startsWith('x-#'));
+    extensions.sort(([a], [b]) => (a < b ? -1 : 1));
+    for (const [name, entry] of extensions) setOwn(made, name, anyJson(entry.node));
+    return made;
+  }
+
+  private value(node: RawNode, shape: Shape, path: Path): Json | undefined {
+    switch (shape.kind) {
+      case 'any':
+        return anyJson(node);
+      case 'object':
+        if (node.kind === 'map') return this.object(node, shape, path);
+        return undefined;
+      case 'record':
+        return node.kind === 'map' ? this.record(node, shape.values, path) : undefined;
+      case 'list':
+        return node.kind === 'list' ? this.list(node.items, shape.items, path) : undefined;
+      case 'texts':
+        return this.texts(node);
+      case 'command':
+        return this.command(node, shape.wrap, path);
+      case 'mapping':
+        return mapping(node, shape.isNullable);
+      case 'lists':
+        return lists(node);
+      case 'hosts':
+        return this.hosts(node, path);
+      case 'ssh':
+        return sshKeys(node);
+      case 'ulimit':
+        return node.kind === 'map'
+          ? this.ulimit(node, path)
+          : this.scalar(node, { kind: 'integer' }, path);
+      default:
+        return node.kind === 'scalar' ? this.scalar(node, shape, path) : undefined;
+    }
+  }
+
+  private record(node: RawMap, values: Shape, path: Path): JsonObject {
+    const made: Record<string, Json> = {};
+    for (const key of [...node.entries.keys()].sort()) {
+      const child = findChild(node, key);
+      if (child === undefined) continue;
+      const value = this.value(child, values, [...path, key]);
+      if (value !== undefined) setOwn(made, key, value);
+      else if (child.kind === 'scalar' && child.value === null) setOwn(made, key, null);
+    }
+    return made;
+  }
+
+  private list(items: readonly RawNode[], shape: Shape, path: Path): Json {
+    const made: Json[] = [];
+    for (const [index, item] of items.entries()) {
+      const value = this.value(item, shape, [...path, index]);
+      if (value !== undefined) made.push(value);
+    }
+    return made;
+  }
+
+  private texts(node: RawNode): Json {
+    const items = node.kind === 'list' ? node.items : [node];
+    const made: string[] = [];
+    for (const item of items)
+      if (item.kind === 'scalar' && item.value !== null) made.push(scalarText(item.value));
+    // A single empty text is what people write to say: none.
+    return node.kind === 'scalar' && made[0] === '' ? [] : made;
+  }
+
+  private command(node: RawNode, wrap: readonly string[] | undefined, path: Path): Json | undefined {
+    if (node.kind === 'list') return this.texts(node);
+    if (node.kind !== 'scalar' || node.value === null) return undefined;
+    const text = scalarText(node.value);
+    if (wrap !== undefined) return [...wrap, text];
+    const words = splitShellWords(text);
+    const place = { position: node.position, path };
+    if (words.kind === 'invalid') {
+      const hint = 'close the quotes; quote brackets, or write the command as a list';
+      this.problems.error(place, 'invalid command line string', { hint });
+      return undefined;
+    }
+    if (words.stoppedAt !== undefined) {
+      this.problems.warning(
+        place,
+        `no shell runs this: everything from the unquoted \`${words.stoppedAt}\` on is dropped`,
+        'run a shell for it: ["sh", "-c", "…"]',
+      );
+    }
+    return words.words;
+  }
+
+  private hosts(node: RawNode, path: Path): Json {
+    const pairs: string[] = [];
+    const items = node.kind === 'map' ? pairsOf(node) : node.kind === 'list' ? node.items : [];
+    for (const item of items) {
+      if (item.kind !== 'scalar') continue;
+      const text = scalarText(item.value);
+      const match = /^([^=:]*)[=:](.*)$/s.exec(text);
+      const [, name = '', address = ''] = match ?? [];
+      if (match === null || address === '') {
+        const message = `invalid additional host, missing IP: ${text}`;
+        this.problems.error({ position: item.position, path }, message, {
+          hint: 'write it as NAME:ADDRESS',
+        });
+        continue;
+      }
+      pairs.push(`${name.trim()}=${address.replace(/^\[(.*)\]$/, '$1').trim()}`);
+    }
+    // The addresses of one name keep their order.
+    const nameOf = (pair: string): string => pair.slice(0, pair.indexOf('='));
+    return pairs.sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : Number(nameOf(a) > nameOf(b))));
+  }
+
+  private ulimit(node: RawMap, path: Path): Json {
+    const limit = (name: 'soft' | 'hard'): Json => {
+      const child = findChild(node, name);
+      if (child?.kind !== 'scalar') return 0;
+      return this.scalar(child, { kind: 'integer' }, [...path, name]) ?? 0;
+    };
+    return { soft: limit('soft'), hard: limit('hard') };
+  }
+
+  private scalar(node: RawNode, shape: Shape, path: Path): Json | undefined {
+    if (node.kind !== 'scalar' || node.value === null) return undefined;
+    const place = { position: node.position, path };
+    const made = this.convert(node, shape, path);
+    if (made !== undefined) return made;
+    const what: Readonly<Record<string, string>> = {
+      boolean: 'invalid boolean',
+      integer: 'invalid whole number',
+      float: 'invalid number',
+      bytes: 'invalid size',
+      duration: 'invalid duration',
+      mode: 'invalid mode',
+      count: 'invalid value',
+    };
+    const hints: Readonly<Record<string, string>> = {
+      bytes: 'write it as a number with b, k, m, g or t: 512m',
+      duration: 'write it with units: 1m30s',
+      mode: 'write it in octal: 0440',
+      count: "the only value allowed is 'all' or a number",
+    };
+    const message = `${what[shape.kind] ?? 'invalid value'}: '${scalarText(node.value)}'`;
+    this.problems.error(place, message, { hint: hints[shape.kind] });
+    return undefined;
+  }
+
+  private convert({ value, position }: RawScalar, shape: Shape, path: Path): Json | undefined {
+    switch (shape.kind) {
+      case 'text':
+        return scalarText(value);
+      case 'boolean':
+        return typeof value === 'boolean' ? value : findBoolean(scalarText(value));
+      case 'integer':
+        return integer(value);
+      case 'float':
+        return float(value);
+      case 'count':
+        return value === 'all' ? -1 : integer(value);
+      case 'duration': {
+        const ns = findDurationNs(scalarText(value));
+        return ns === undefined ? undefined : formatDurationNs(ns);
+      }
+      case 'mode':
+        return octal(value);
+      case 'bytes':
+        if (typeof value !== 'number' || Number.isInteger(value)) return bytes(value);
+        this.problems.warning(
+          { position, path },
+          `${value} is not a whole number of bytes, and counts as not set`,
+        );
+        return '0';
+      default:
+        return undefined;
+    }
+  }
+}
+
+function isOmitted(value: Json, field: Field): boolean {
+  if (field.shape.kind === 'record' || field.shape.kind === 'mapping' || field.shape.kind === 'lists')
+    return Object.keys(value ?? {}).length === 0 && !field.keepsZero;
+  if (field.shape.kind === 'bytes') return value === '0' && !field.keepsZero;
+  if (field.shape.kind === 'duration') return value === '0s' && !field.keepsZero;
+  if (field.keepsZero) return false;
+  if (Array.isArray(value)) return value.length === 0;
+  if (typeof value === 'object' && value !== null) return Object.keys(value).length === 0;
+  return value === '' || value === 0 || value === false || value === null;
+}
+
+/** `node` as it stands; whole numbers beyond 2^53 as text. */
+export function anyJson(node: RawNode): Json {
+  switch (node.kind) {
+    case 'scalar':
+      return typeof node.value === 'bigint' ? node.value.toString() : node.value;
+    case 'list':
+      return node.items.map(anyJson);
+    case 'map': {
+      const made: Record<string, Json> = {};
+      for (const key of [...node.entries.keys()].sort()) {
+        const child = findChild(node, key);
+        if (child !== undefined) setOwn(made, key, anyJson(child));
+      }
+      return made;
+    }
+  }
+}
+
+function mapping(node: RawNode, isNullable: boolean): JsonObject {
+  const found = new Map<string, string | null>();
+  const missing = isNullable ? null : '';
+  if (node.kind === 'map') {
+    for (const [key, { node: value }] of node.entries) {
+      const isMissing = value.kind !== 'scalar' || value.value === null;
+      found.set(key, isMissing ? missing : scalarText(value.value));
+    }
+  } else if (node.kind === 'list') {
+    for (const item of node.items) {
+      if (item.kind !== 'scalar') continue;
+      const text = scalarText(item.value);
+      const equals = text.indexOf('=');
+      if (equals < 0) found.set(text, missing);
+      else found.set(text.slice(0, equals), text.slice(equals + 1));
+    }
+  }
+  const made: Record<string, Json> = {};
+  for (const key of [...found.keys()].sort()) setOwn(made, key, found.get(key) ?? missing);
+  return made;
+}
+
+function lists(node: RawNode): JsonObject {
+  const made: Record<string, Json> = {};
+  if (node.kind !== 'map') return made;
+  for (const key of [...node.entries.keys()].sort()) {
+    const child = findChild(node, key);
+    const items = child?.kind === 'list' ? child.items : child === undefined ? [] : [child];
+    const values = items.map((item) => (item.kind === 'scalar' ? scalarText(item.value) : ''));
+    setOwn(made, key, values);
+  }
+  return made;
+}
+
+function sshKeys(node: RawNode): Json {
+  const pairs = mapping(node, true);
+  return Object.entries(pairs).map(([id, path]) => (path === null ? id : `${id}=${String(path)}`));
+}
+
+function integer(value: ScalarValue): number | undefined {
+  if (typeof value === 'number') return Math.trunc(value);
+  if (typeof value === 'bigint') return Number(value);
+  return typeof value === 'string' && /^[-+]?[0-9]+$/.test(value) ? Number(value) : undefined;
+}
+
+/** The shortest number that is the same in 32 bits. */
+function float(value: ScalarValue): number | undefined {
+  const text = scalarText(value);
+  const wide = typeof value === 'number' ? value : Number(text);
+  if (typeof value === 'boolean' || text.trim() === '' || !Number.isFinite(wide)) return undefined;
+  const narrow = Math.fround(wide);
+  for (let digits = 1; digits < 10; digits += 1) {
+    const short = Number(narrow.toPrecision(digits));
+    if (Math.fround(short) === narrow) return short;
+  }
+  return narrow;
+}
+
+function bytes(value: ScalarValue): string | undefined {
+  if (typeof value === 'number' || typeof value === 'bigint') return value.toString();
+  const size = typeof value === 'string' ? findBytes(value) : undefined;
+  return size === undefined ? undefined : BigInt(Math.trunc(size)).toString();
+}
+
+function octal(value: ScalarValue): string | undefined {
+  if (typeof value === 'number' && Number.isInteger(value)) return `0${value.toString(8)}`;
+  if (typeof value !== 'string' || !/^[-+]?[0-7]+$/.test(value)) return undefined;
+  return `0${parseInt(value, 8).toString(8)}`;
+}

@@ -1,0 +1,75 @@
+import { stringify } from 'yaml';
+import type { Json, JsonObject, Project } from '../model/project.ts';
+import type { Shape } from './shape.ts';
+import { PROJECT } from './shapes.ts';
+
+/**
+ * A project as `ocup config` prints it, with a newline at its end. A `$` is written `$$`, so that what is
+ * printed can be loaded again.
+ */
+export function formatProject(
+  project: Pick<Project, 'canonical'> | { readonly canonical: JsonObject },
+  format: 'yaml' | 'json',
+): string {
+  return escapeDollars(formatPlain(project.canonical, format));
+}
+
+/** The same without writing `$` twice: for a model whose variables were kept. */
+export function formatPlain(canonical: JsonObject, format: 'yaml' | 'json'): string {
+  if (format === 'json') return `${JSON.stringify(toJsonForm(canonical), undefined, 2)}\n`;
+  return stringify(canonical, {
+    version: '1.2',
+    lineWidth: 0,
+    aliasDuplicateObjects: false,
+    singleQuote: false,
+    nullStr: 'null',
+  });
+}
+
+/** The JSON of docker compose: other top-level order, no extensions of services, some zero values shown. */
+export function toJsonForm(canonical: JsonObject): Json {
+  const made: Record<string, Json> = {};
+  for (const key of Object.keys(canonical).sort()) {
+    const value = canonical[key];
+    if (value === undefined || key === 'models') continue;
+    const field = PROJECT.fields[key];
+    made[key] = field === undefined ? value : jsonValue(value, field.shape);
+  }
+  return made;
+}
+
+function jsonValue(value: Json, shape: Shape): Json {
+  if (value === null || typeof value !== 'object') return value;
+  if (isList(value)) {
+    return shape.kind === 'list' ? value.map((item) => jsonValue(item, shape.items)) : value;
+  }
+  if (shape.kind === 'record') {
+    const entries = Object.entries(value).map(([key, item]): [string, Json] => [
+      key,
+      jsonValue(item, shape.values),
+    ]);
+    return Object.fromEntries(entries);
+  }
+  if (shape.kind === 'ulimit')
+    return Object.fromEntries(Object.entries(value).filter(([, limit]) => limit !== 0));
+  if (shape.kind !== 'object') return value;
+  const made: Record<string, Json> = {};
+  for (const [name, field] of Object.entries(shape.fields)) {
+    const below = value[name] ?? missing(field.json);
+    if (below !== undefined) made[field.jsonName ?? name] = jsonValue(below, field.shape);
+  }
+  return made;
+}
+
+function missing(json: 'null' | 'object' | undefined): Json | undefined {
+  if (json === undefined) return undefined;
+  return json === 'null' ? null : {};
+}
+
+function isList(value: object): value is readonly Json[] {
+  return Array.isArray(value);
+}
+
+function escapeDollars(text: string): string {
+  return text.replaceAll('$', '$$$$');
+}

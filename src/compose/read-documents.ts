@@ -1,0 +1,38 @@
+import { interpolate } from './interpolate.ts';
+import type { Loading } from './loading.ts';
+import type { Place } from './problems.ts';
+import type { RawMap } from './raw-tree.ts';
+
+/**
+ * The documents of a compose file, interpolated. Those that are no maps are told and left out; a file that
+ * cannot be read is told at `place`, where it is named.
+ */
+export async function readDocuments(
+  path: string,
+  loading: Loading,
+  place: Place = fileStart(path),
+): Promise<readonly RawMap[]> {
+  const { problems } = loading;
+  const file = await loading.parsed.read(path);
+  if (file.kind === 'unreadable') {
+    problems.error(place, file.reason, { code: 'E_COMPOSE_READ' });
+    return [];
+  }
+  if (file.documents.length === 0 && file.isValid)
+    problems.error(fileStart(path), 'empty compose file');
+  const maps: RawMap[] = [];
+  for (const document of file.documents) {
+    if (document.kind !== 'map') {
+      const message = 'top-level object must be a mapping';
+      problems.error({ position: document.position, path: [] }, message);
+      continue;
+    }
+    const read = loading.interpolates ? interpolate(document, loading.lookup, problems) : document;
+    if (read.kind === 'map') maps.push(read);
+  }
+  return maps;
+}
+
+function fileStart(path: string): Place {
+  return { position: { file: path, line: 1, column: 1 }, path: [] };
+}
