@@ -40,6 +40,7 @@ const FLAG_ACK_TLVS = 0x200;
 const ERROR_TEXT = 1;
 const HEADER_BYTES = 16;
 const ATTRIBUTE_TYPE = 0x3fff;
+const FLAG_NESTED = 0x8000;
 
 const isLittle = endianness() === 'LE';
 
@@ -136,7 +137,7 @@ export function attribute(type: number, data: Buffer): Buffer {
 
 /** An attribute that holds others. */
 export function nested(type: number, ...attributes: readonly Buffer[]): Buffer {
-  return attribute(type, Buffer.concat(attributes));
+  return attribute(type | FLAG_NESTED, Buffer.concat(attributes));
 }
 
 /** Attributes by type; of several with one type the last. */

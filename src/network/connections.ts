@@ -3,6 +3,7 @@ import { KeyedMutex } from '../base/keyed-mutex.ts';
 import type { Logger } from '../base/logger.ts';
 import { Scope } from '../base/scope.ts';
 import type { Endpoint, EndpointState, PortBinding, PublishedPort } from '../model/container.ts';
+import { forgetUdpFlows } from '../native/conntrack.ts';
 import type { Links } from '../native/links.ts';
 import { attach, detach } from './attachment.ts';
 import { DnsServer } from './dns-server.ts';
@@ -98,7 +99,7 @@ export class Connections {
       const connection = { containerName: request.containerName, planned, publication, dns };
       this.connected.set(request.containerId, connection);
       scope.defer(() => void this.connected.delete(request.containerId));
-      if ((publication?.forwards.length ?? 0) > 0) await this.options.firewall.apply();
+      await this.forward(request.containerName, publication?.forwards ?? []);
       scope.release();
       return { endpoints: planned.map(toEndpointState), ports: publication?.ports ?? [] };
     });
@@ -147,6 +148,18 @@ export class Connections {
     const veths = connection?.planned.map((it) => it.vethName) ?? (await this.veths(containerId));
     await detach(links, veths);
     if ((connection?.publication?.forwards.length ?? 0) > 0) await firewall.apply();
+  }
+
+  private async forward(containerName: string, forwards: readonly PortForward[]): Promise<void> {
+    if (forwards.length === 0) return;
+    await this.options.firewall.apply();
+    const udp = forwards.filter((forward) => forward.protocol === 'udp');
+    if (udp.length === 0) return;
+    try {
+      await forgetUdpFlows(new Set(udp.map((forward) => forward.hostPort)));
+    } catch (error) {
+      this.warn(containerName, error);
+    }
   }
 
   /** Links of a container that this process did not make. */

@@ -64,7 +64,8 @@ function askByUdp(query: Buffer, server: string, timeoutMs: number): Promise<Buf
       if (isAnswerTo(sent, answer)) finish(withId(answer, query.readUInt16BE(0)));
     });
     // A connected socket hears from this server only, and of a port that nobody listens on at once.
-    socket.connect(DNS_PORT, server, () => socket.send(sent));
+    socket.once('connect', () => socket.send(sent));
+    socket.connect(DNS_PORT, server);
   });
 }
 

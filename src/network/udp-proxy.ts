@@ -11,6 +11,7 @@ const MAX_FLOWS = 1024;
 interface Flow {
   readonly upstream: Socket;
   readonly timer: NodeJS.Timeout;
+  readonly send: (message: Buffer) => void;
 }
 
 /**
@@ -30,7 +31,7 @@ export async function openUdpProxy(
   socket.on('message', (message, from) => {
     const flow = ensureFlow(flows, socket, from, target);
     flow.timer.refresh();
-    flow.upstream.send(message);
+    flow.send(message);
   });
   let isClosed = false;
   return {
@@ -62,7 +63,16 @@ function ensureFlow(
     socket.send(answer, from.port, from.address, () => undefined);
   });
   upstream.connect(target.port, target.address);
-  const flow = { upstream, timer: setTimeout(() => closeFlow(flows, key), IDLE_MS).unref() };
+  let isConnected = false;
+  upstream.once('connect', () => (isConnected = true));
+  const flow: Flow = {
+    upstream,
+    timer: setTimeout(() => closeFlow(flows, key), IDLE_MS).unref(),
+    send: (message) => {
+      if (isConnected) upstream.send(message);
+      else upstream.once('connect', () => upstream.send(message));
+    },
+  };
   flows.set(key, flow);
   return flow;
 }
