@@ -1,0 +1,98 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "runtime/spec.h"
+
+namespace ocup {
+
+/** One mounted cgroup hierarchy of this machine. */
+struct Hierarchy {
+  /** As `/proc/self/cgroup` names it: `memory`, `cpu,cpuacct`, `name=systemd`; empty for version 2.
+   */
+  std::string controllers;
+  /** Where it is mounted. */
+  std::string mount;
+  /** The cgroup this process is in. */
+  std::string own_path;
+  bool is_v2;
+};
+
+/** All mounted hierarchies: only version 1, only version 2, or both (hybrid). Throws SysError. */
+std::vector<Hierarchy> find_hierarchies();
+
+/** A container's folder in one hierarchy. */
+struct CgroupFolder {
+  std::string controllers;
+  std::string mount;
+  /** Below the mount, with a slash in front. */
+  std::string path;
+  bool is_v2;
+
+  std::string folder() const { return path == "/" ? mount : mount + path; }
+  bool has(std::string_view controller) const;
+};
+
+/**
+ * The control groups of one container, in every hierarchy of the machine: version 1, 2 and hybrid
+ * behind one interface. The life cycle is create, attach, apply, …, destroy. All but destroy throw
+ * SysError.
+ */
+class Cgroup {
+ public:
+  Cgroup() = default;
+  /** `path` absolute: below the root of each hierarchy; relative: below the cgroup this process is
+   * in. */
+  Cgroup(const std::vector<Hierarchy>& hierarchies, const std::string& path);
+  explicit Cgroup(const JsonNode& record);
+
+  /**
+   * Makes the folders. The last one has to be new or empty of processes.
+   * `may_fail` (no root privileges): what cannot be made is left out.
+   */
+  void create(bool may_fail);
+  void attach(pid_t pid) const;
+  void apply(const Resources& resources) const;
+  /** Denies every device that `rules` do not allow. */
+  void apply_devices(const std::vector<DeviceRule>& rules) const;
+
+  void freeze() const;
+  void thaw() const;
+  bool is_frozen() const;
+  /** Every process in it and below it. */
+  std::vector<pid_t> processes() const;
+  void signal_all(int signal_number) const;
+
+  /**
+   * Kills what is still inside, removes the folders and those parents that a `create` made and that
+   * are empty now. Idempotent. Throws SysError when something stays behind.
+   */
+  void destroy() const;
+
+  void write_record(JsonWriter& writer) const;
+  const std::vector<CgroupFolder>& folders() const { return folders_; }
+  bool is_unified() const { return folders_.size() == 1 && folders_[0].is_v2; }
+
+ private:
+  const CgroupFolder* find(std::string_view controller) const;
+  const CgroupFolder* find_v2() const;
+
+  std::vector<CgroupFolder> folders_;
+};
+
+void apply_v1(const CgroupFolder& folder, const Resources& resources);
+void apply_v2(const CgroupFolder& folder, const Resources& resources);
+
+/** The rules that every container gets after its own: the default devices, terminals, and mknod. */
+std::vector<DeviceRule> with_default_devices(std::vector<DeviceRule> rules);
+
+void apply_device_rules_v1(const CgroupFolder& folder, const std::vector<DeviceRule>& rules);
+/** Loads a BPF program that decides as the rules do, and attaches it in the place of an earlier
+ * one. */
+void apply_device_rules_v2(const CgroupFolder& folder, const std::vector<DeviceRule>& rules);
+
+}  // namespace ocup

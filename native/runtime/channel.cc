@@ -1,0 +1,118 @@
+#include "runtime/channel.h"
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/error.h"
+#include "base/file.h"
+
+namespace ocup {
+
+namespace {
+
+constexpr size_t kMaxText = 4096;
+
+struct Header {
+  unsigned step;
+  int error_number;
+};
+
+void send_with_fd(int socket_fd, iovec* parts, size_t count, int fd) {
+  msghdr message = {};
+  message.msg_iov = parts;
+  message.msg_iovlen = count;
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  if (fd >= 0) {
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    cmsghdr* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    std::memcpy(CMSG_DATA(header), &fd, sizeof fd);
+  }
+  if (retry_interrupted([&] { return ::sendmsg(socket_fd, &message, MSG_NOSIGNAL); }) < 0) {
+    throw SysError(errno, "sendmsg");
+  }
+}
+
+UniqueFd received_fd(msghdr& message) {
+  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
+       header = CMSG_NXTHDR(&message, header)) {
+    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+    int fd = -1;
+    std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
+    return UniqueFd(fd);
+  }
+  return UniqueFd();
+}
+
+}  // namespace
+
+void Channel::send(Step step, int error_number, std::string_view text, int fd) const {
+  Header header = {static_cast<unsigned>(step), error_number};
+  if (text.size() > kMaxText) text = text.substr(0, kMaxText);
+  iovec parts[2] = {{&header, sizeof header}, {const_cast<char*>(text.data()), text.size()}};
+  send_with_fd(fd_.get(), parts, text.empty() ? 1 : 2, fd);
+}
+
+bool Channel::receive(Message& message) const {
+  Header header = {};
+  char text[kMaxText];
+  iovec parts[2] = {{&header, sizeof header}, {text, sizeof text}};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr received = {};
+  received.msg_iov = parts;
+  received.msg_iovlen = 2;
+  received.msg_control = control;
+  received.msg_controllen = sizeof control;
+  const ssize_t length =
+      retry_interrupted([&] { return ::recvmsg(fd_.get(), &received, MSG_CMSG_CLOEXEC); });
+  if (length < 0 && errno != ECONNRESET) throw SysError(errno, "recvmsg");
+  if (length < static_cast<ssize_t>(sizeof header)) return false;
+  message.step = static_cast<Step>(header.step);
+  message.error_number = header.error_number;
+  message.text.assign(text, static_cast<size_t>(length) - sizeof header);
+  message.fd = received_fd(received);
+  return true;
+}
+
+Message Channel::expect(Step step) const {
+  Message message;
+  if (!receive(message)) throw UserError("the process on the other side ended before it was ready");
+  if (message.step == Step::kFailed) throw UserError(message.text);
+  if (message.step != step) throw UserError("unexpected message in the talk with the container");
+  return message;
+}
+
+ChannelPair make_channel() {
+  int fds[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0) {
+    throw SysError(errno, "socketpair");
+  }
+  return {Channel(UniqueFd(fds[0])), Channel(UniqueFd(fds[1]))};
+}
+
+void send_fd(int socket_fd, int fd, std::string_view text) {
+  iovec part = {const_cast<char*>(text.data()), text.size()};
+  send_with_fd(socket_fd, &part, 1, fd);
+}
+
+UniqueFd connect_unix(const std::string& path) {
+  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!fd) throw SysError(errno, "socket");
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) throw SysError(ENAMETOOLONG, "connect", path);
+  std::memcpy(address.sun_path, path.data(), path.size());
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) < 0) {
+    throw SysError(errno, "connect", path);
+  }
+  return fd;
+}
+
+}  // namespace ocup

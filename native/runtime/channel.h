@@ -1,0 +1,78 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/unique_fd.h"
+
+namespace ocup {
+
+// The talk between the runtime and the first process of a container (or a process that joins one).
+//
+//   runtime                                             first process
+//     │ clone3 ──────────────────────────────────────────▶ │
+//     │ 1 kIdsMapped       (a new user namespace only) ──▶ │ becomes root there; mounts
+//     │ 2 kCgroupReady ──────────────────────────────────▶ │ cgroup namespace, cgroup mounts
+//     │ ◀────────── 3 kNamespacesReady    (only with hooks) │
+//     │ 4 kHooksRun ─────────────────────────────────────▶ │ pivot_root, ids, looks for the program
+//     │ ◀────────── 5 kTerminal + fd  (without its socket)  │
+//     │ ◀────────── 6 kReady                                │ all is done but execve
+//     │ 7 kRecorded ─────────────────────────────────────▶ │ waits for `start`, or goes on
+//     │ ◀────────── kFailed + errno + text    at any time   │ ends
+//     │ ◀────────── end of file after 7: execve succeeded   │
+//
+// INVARIANT: when the runtime dies before 7, the first process reads end of file, and ends.
+enum class Step : unsigned {
+  kIdsMapped = 1,
+  kCgroupReady,
+  kNamespacesReady,
+  kHooksRun,
+  kTerminal,
+  kReady,
+  kRecorded,
+  kFailed,
+};
+
+struct Message {
+  Step step;
+  int error_number = 0;
+  std::string text;
+  UniqueFd fd;
+};
+
+/** One end of the talk. Messages keep their borders. */
+class Channel {
+ public:
+  explicit Channel(UniqueFd fd) : fd_(std::move(fd)) {}
+
+  /** Throws SysError. A descriptor is passed along when it is not -1. */
+  void send(Step step, int error_number = 0, std::string_view text = {}, int fd = -1) const;
+
+  /** Waits for a message. False at end of file: the other side is gone. Throws SysError. */
+  bool receive(Message& message) const;
+
+  /** Waits for that step. Throws UserError with the other side's text, or that it is gone. */
+  Message expect(Step step) const;
+
+  int fd() const { return fd_.get(); }
+  void close() { fd_.reset(); }
+
+ private:
+  UniqueFd fd_;
+};
+
+struct ChannelPair {
+  Channel runtime;
+  Channel child;
+};
+
+ChannelPair make_channel();
+
+/** Sends a descriptor with `text` over a stream socket, as console sockets take it. Throws
+ * SysError. */
+void send_fd(int socket_fd, int fd, std::string_view text);
+
+/** Connects to the unix socket at `path`. Throws SysError. */
+UniqueFd connect_unix(const std::string& path);
+
+}  // namespace ocup

@@ -1,0 +1,280 @@
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+#include <csignal>
+#include <cstdlib>
+#include <memory>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/process.h"
+#include "runtime/clone_process.h"
+#include "runtime/container.h"
+#include "runtime/first_process.h"
+#include "runtime/hooks.h"
+#include "runtime/identity.h"
+#include "runtime/log.h"
+#include "runtime/terminal.h"
+
+namespace ocup {
+
+namespace {
+
+constexpr int kTimeNamespace = 0x00000080;
+constexpr const char* kSeccompCache = "/~seccomp";
+
+std::string absolute_path(const std::string& path) {
+  const std::unique_ptr<char, decltype(&::free)> real(::realpath(path.c_str(), nullptr), &::free);
+  if (!real) throw SysError(errno, "stat", path);
+  return real.get();
+}
+
+std::string rootfs_path(const std::string& bundle, const Spec& spec) {
+  const std::string path =
+      spec.root_path.starts_with("/") ? spec.root_path : bundle + "/" + spec.root_path;
+  struct stat stat = {};
+  const std::string real = absolute_path(path);
+  if (::stat(real.c_str(), &stat) < 0) throw SysError(errno, "stat", path);
+  if (!S_ISDIR(stat.st_mode)) throw SysError(ENOTDIR, "open", path);
+  return real;
+}
+
+/** A container while it is being made: what was begun is undone unless it is told to stay. */
+class Creation {
+ public:
+  Creation(const CreateOptions& options, bool waits_for_start)
+      : options_(options),
+        waits_for_start_(waits_for_start),
+        bundle_(absolute_path(options.bundle)),
+        config_(read_file(bundle_ + "/config.json")),
+        document_(config_, "config.json"),
+        spec_(parse_spec(document_.root())),
+        folder_(open_folder()) {}
+
+  Creation(const Creation&) = delete;
+  Creation& operator=(const Creation&) = delete;
+
+  ~Creation() {
+    if (!is_undone_by_us_) return;
+    try {
+      undo();
+    } catch (const std::exception& error) {
+      log_warning(std::string("cannot clean up: ") + error.what());
+    }
+  }
+
+  /** Up to the first process being ready and recorded. */
+  void make() {
+    begin_record();
+    ChannelPair channel = make_channel();
+    start(channel);
+    const pid_t pid = state_.pid;
+    if (spec_.makes_namespace(CLONE_NEWUSER)) {
+      write_id_maps(pid, spec_.uid_mappings, spec_.gid_mappings);
+      channel.runtime.send(Step::kIdsMapped);
+    }
+    const Process& process = *spec_.process;
+    if (process.oom_score_adj) write_oom_score(pid, *process.oom_score_adj);
+    make_cgroups(pid);
+    channel.runtime.send(Step::kCgroupReady);
+    run_runtime_hooks(channel.runtime);
+    await_ready(channel.runtime);
+    state_.is_complete = true;
+    folder_.save(state_);
+    if (!options_.pid_file.empty()) write_file_atomic(options_.pid_file, std::to_string(pid), 0644);
+    channel.runtime.send(Step::kRecorded);
+    log_step("recorded the container");
+    if (!waits_for_start_) await_execve(channel.runtime);
+  }
+
+  /** From now on the container is left alone. */
+  void release() {
+    is_undone_by_us_ = false;
+    folder_.unlock();
+  }
+
+  pid_t pid() const { return state_.pid; }
+  UniqueFd take_terminal() { return std::move(terminal_); }
+  const Spec& spec() const { return spec_; }
+  const ContainerState& state() const { return state_; }
+
+ private:
+  StateFolder open_folder() {
+    if (!spec_.process) throw SpecError("process", "is missing");
+    const bool has_console = !options_.console_socket.empty();
+    const bool is_detached = waits_for_start_ || options_.is_detached;
+    if (spec_.process->has_terminal && is_detached && !has_console) {
+      throw UserError("cannot allocate tty if runc will detach without setting console socket");
+    }
+    if (!spec_.process->has_terminal && has_console) {
+      throw UserError("cannot use console socket if runc will not detach or allocate tty");
+    }
+    state_.rootfs = rootfs_path(bundle_, spec_);
+    return StateFolder::create(options_.root, options_.id);
+  }
+
+  void begin_record() {
+    folder_.lock();
+    state_.id = options_.id;
+    state_.oci_version = spec_.oci_version;
+    state_.bundle = bundle_;
+    state_.created = utc_time(true);
+    state_.annotations = spec_.annotations;
+    const std::string path = spec_.cgroups_path.empty() ? "/" + options_.id : spec_.cgroups_path;
+    state_.cgroup = Cgroup(find_hierarchies(), path);
+    // Before the first folder is made: whoever cleans up after us has to know where to look.
+    folder_.save(state_);
+    state_.config = std::move(config_);
+    log_step("began the record");
+  }
+
+  FirstProcess plan_first() {
+    FirstProcess first = {spec_, state_, {}, {}, {}, {}};
+    first.uses_pivot_root = options_.uses_pivot_root;
+    first.launch.process = *spec_.process;
+    first.launch.id = options_.id;
+    first.launch.has_new_keyring = options_.has_new_keyring;
+    first.launch.preserved_fds = options_.preserved_fds;
+    first.launch.personality = spec_.personality;
+    if (spec_.seccomp != nullptr) {
+      first.launch.filter = load_seccomp_filter(*spec_.seccomp, options_.root + kSeccompCache);
+    }
+    for (const auto& space : spec_.namespaces) {
+      if (!space.path.empty()) first.joins.push_back({space.flag, open_file(space.path, O_RDONLY)});
+    }
+    if (waits_for_start_) first.start_socket = folder_.listen_for_start();
+    if (!options_.console_socket.empty())
+      first.console_socket = connect_unix(options_.console_socket);
+    raise_limits(first.launch.process);
+    log_step("planned the first process");
+    return first;
+  }
+
+  void start(ChannelPair& channel) {
+    // Its descriptors are the child's: here they close when this function ends.
+    FirstProcess first = plan_first();
+    ClonePlan plan;
+    for (const auto& space : spec_.namespaces) {
+      if (space.path.empty() && space.flag == kTimeNamespace) plan.has_new_time_ns = true;
+      // The cgroup namespace is made by the process itself, when it is in its cgroups.
+      const bool is_late = space.flag == kTimeNamespace || space.flag == CLONE_NEWCGROUP;
+      if (space.path.empty() && !is_late) plan.flags |= static_cast<uint64_t>(space.flag);
+    }
+    plan.time_offsets = &spec_.time_offsets;
+    for (auto& join : first.joins) {
+      if (join.flag == CLONE_NEWUSER) plan.user_ns = join.fd.get();
+      if (join.flag == CLONE_NEWPID) plan.pid_ns = join.fd.get();
+    }
+    const pid_t pid = clone_process(plan);
+    if (pid == 0) {
+      is_undone_by_us_ = false;
+      channel.runtime.close();
+      std::erase_if(first.joins, [](const NamespaceJoin& join) {
+        return join.flag == CLONE_NEWUSER || join.flag == CLONE_NEWPID;
+      });
+      reset_signals();
+      run_first_process(first, channel.child);
+    }
+    channel.child.close();
+    state_.pid = pid;
+    const auto process = find_process(pid);
+    if (!process) throw UserError("the container's first process ended at once");
+    state_.start_time = process->start_time;
+    log_step("made the first process");
+  }
+
+  void make_cgroups(pid_t pid) {
+    state_.cgroup.create(options_.is_rootless);
+    state_.cgroup.attach(pid);
+    state_.cgroup.apply(spec_.resources);
+    if (!options_.is_rootless) {
+      state_.cgroup.apply_devices(with_default_devices(spec_.resources.devices));
+    }
+    log_step("made the cgroups");
+  }
+
+  void run_runtime_hooks(const Channel& channel) {
+    const Hooks& hooks = spec_.hooks;
+    if (hooks.prestart.empty() && hooks.create_runtime.empty()) return;
+    channel.expect(Step::kNamespacesReady);
+    const std::string state = state_json(state_, Status::kCreating, state_.pid, nullptr);
+    run_hooks(hooks.prestart, "prestart", state);
+    run_hooks(hooks.create_runtime, "createRuntime", state);
+    channel.send(Step::kHooksRun);
+  }
+
+  void await_ready(const Channel& channel) {
+    if (spec_.process->has_terminal && options_.console_socket.empty()) {
+      terminal_ = channel.expect(Step::kTerminal).fd;
+    }
+    channel.expect(Step::kReady);
+  }
+
+  void await_execve(const Channel& channel) {
+    Message message;
+    if (channel.receive(message)) throw UserError(message.text);
+    log_step("the program runs");
+  }
+
+  void undo() {
+    if (state_.pid != 0) {
+      ::kill(state_.pid, SIGKILL);
+      ::waitpid(state_.pid, nullptr, 0);
+    }
+    state_.cgroup.destroy();
+    folder_.remove();
+  }
+
+  const CreateOptions& options_;
+  bool waits_for_start_;
+  std::string bundle_;
+  std::string config_;
+  JsonDocument document_;
+  Spec spec_;
+  ContainerState state_;
+  StateFolder folder_;
+  UniqueFd terminal_;
+  bool is_undone_by_us_ = true;
+};
+
+}  // namespace
+
+void create_container(const CreateOptions& options) {
+  Creation creation(options, true);
+  try {
+    creation.make();
+  } catch (const UserError& error) {
+    throw UserError(std::string("unable to start container process: ") + error.what());
+  }
+  creation.release();
+}
+
+int run_container(const CreateOptions& options) {
+  if (!options.is_detached) {
+    block_signals();
+    if (options.is_subreaper) ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+  }
+  Creation creation(options, false);
+  try {
+    creation.make();
+  } catch (const UserError& error) {
+    throw UserError(std::string("unable to start container process: ") + error.what());
+  }
+  const std::string state = state_json(creation.state(), Status::kRunning, creation.pid(), nullptr);
+  run_hooks_with_warnings(creation.spec().hooks.poststart, "poststart", state);
+  creation.release();
+  if (options.is_detached) return 0;
+  const int status = attend(creation.pid(), creation.take_terminal());
+  log_step("the program ended");
+  if (!options.keeps_state) delete_container(options.root, options.id, true);
+  log_step("deleted the container");
+  return exit_code_of(status);
+}
+
+}  // namespace ocup

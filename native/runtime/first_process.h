@@ -1,0 +1,35 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "runtime/cgroup.h"
+#include "runtime/launch.h"
+#include "runtime/state.h"
+
+namespace ocup {
+
+/** A namespace to enter, opened while the host's paths still mean what the bundle's author meant.
+ */
+struct NamespaceJoin {
+  int flag;
+  UniqueFd fd;
+};
+
+/** All that the first process of a container works from. */
+struct FirstProcess {
+  const Spec& spec;
+  const ContainerState& state;
+  Launch launch;
+  std::vector<NamespaceJoin> joins;
+  /** Where `start` knocks; empty: it goes on at once. */
+  UniqueFd start_socket;
+  /** Who gets the terminal; empty: the runtime. */
+  UniqueFd console_socket;
+  bool uses_pivot_root = true;
+};
+
+/** The life of a container's first process from clone3 to execve, in its new namespaces. */
+[[noreturn]] void run_first_process(FirstProcess& first, Channel& channel);
+
+}  // namespace ocup

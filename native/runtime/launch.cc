@@ -1,0 +1,170 @@
+#include "runtime/launch.h"
+
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <linux/keyctl.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+
+#include "base/error.h"
+#include "base/process.h"
+#include "runtime/identity.h"
+#include "runtime/terminal.h"
+
+namespace ocup {
+
+namespace {
+
+constexpr mode_t kDefaultUmask = 022;
+
+const std::string* find_variable(const std::vector<std::string>& env, std::string_view name) {
+  for (const auto& entry : env) {
+    if (entry.size() > name.size() && entry[name.size()] == '=' && entry.starts_with(name)) {
+      return &entry;
+    }
+  }
+  return nullptr;
+}
+
+/** 0 when `path` is a file that may be executed, else the errno. */
+int executable_error(const std::string& path) {
+  struct stat stat = {};
+  if (::stat(path.c_str(), &stat) < 0) return errno;
+  if (S_ISDIR(stat.st_mode)) return EACCES;
+  return ::faccessat(AT_FDCWD, path.c_str(), X_OK, AT_EACCESS) == 0 ? 0 : errno;
+}
+
+std::string lower_text(int error_number) {
+  std::string text = errno_text(error_number);
+  if (!text.empty() && text[0] >= 'A' && text[0] <= 'Z')
+    text[0] = static_cast<char>(text[0] - 'A' + 'a');
+  return text;
+}
+
+/** Clients of runc tell 126 from 127 by these words. */
+std::string find_program(const Process& process) {
+  const std::string& name = process.args[0];
+  const std::string quoted = "exec: \"" + name + "\": ";
+  if (name.find('/') != std::string::npos) {
+    const int error = executable_error(name);
+    if (error == 0) return name;
+    if (error == EACCES || error == EPERM) throw UserError(quoted + "permission denied");
+    throw UserError(quoted + "stat " + name + ": " + lower_text(error));
+  }
+  const std::string* entry = find_variable(process.env, "PATH");
+  const std::string list = entry == nullptr ? "" : entry->substr(5);
+  for (size_t start = 0; entry != nullptr && start <= list.size() && !name.empty();) {
+    const size_t end = std::min(list.find(':', start), list.size());
+    const std::string folder = list.substr(start, end - start);
+    const std::string path = (folder.empty() ? "." : folder) + "/" + name;
+    if (executable_error(path) == 0) return path;
+    start = end + 1;
+  }
+  throw UserError(quoted + "executable file not found in $PATH");
+}
+
+/** CVE-2024-21626: a folder outside of the root, reached by a leaked descriptor, has no absolute
+ * name. */
+void require_inside(const std::string& cwd) {
+  char path[PATH_MAX];
+  const long length = ::syscall(SYS_getcwd, path, sizeof path);
+  if (length > 0 && path[0] == '/') return;
+  if (length < 0 && errno != ENOENT) throw SysError(errno, "getcwd", cwd);
+  throw UserError("current working directory is outside of container mount namespace root: " + cwd);
+}
+
+void change_folder(const std::string& cwd) {
+  if (::chdir(cwd.c_str()) < 0) {
+    throw UserError("chdir to cwd (\"" + cwd +
+                    "\") set in config.json failed: " + lower_text(errno));
+  }
+  require_inside(cwd);
+}
+
+/** LISTEN_FDS names this very process to its program, see man 3 sd_listen_fds. */
+void pass_listen_fds(Launch& launch) {
+  if (find_variable(launch.process.env, "LISTEN_FDS") == nullptr) return;
+  std::erase_if(launch.process.env,
+                [](const std::string& entry) { return entry.starts_with("LISTEN_PID="); });
+  launch.process.env.push_back("LISTEN_PID=" + std::to_string(::getpid()));
+}
+
+}  // namespace
+
+void start_session(const Launch& launch) {
+  if (::setsid() < 0) throw SysError(errno, "setsid");
+  if (!launch.has_new_keyring) return;
+  const std::string name = "_ses." + launch.id;
+  // Where keys are not to be had (ENOSYS, EPERM, EDQUOT) there are none to leak either.
+  ::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name.c_str());
+}
+
+std::string prepare_launch(Launch& launch, int root_fd) {
+  Process& process = launch.process;
+  if (process.args.empty()) throw UserError("process.args must not be empty");
+  if (find_variable(process.env, "HOME") == nullptr) {
+    process.env.push_back("HOME=" + home_of(root_fd, process.user.uid));
+  }
+  pass_listen_fds(launch);
+  set_scheduling(process);
+  if (launch.personality && ::personality(*launch.personality) < 0) {
+    throw SysError(errno, "personality");
+  }
+  // As root, who may enter what the user may not; then as the user, whom another file system may
+  // prefer.
+  const bool is_there = ::chdir(process.cwd.c_str()) == 0;
+  take_identity(process, launch.keeps_sys_admin());
+  if (is_there) {
+    require_inside(process.cwd);
+  } else {
+    change_folder(process.cwd);
+  }
+  ::umask(process.user.umask.value_or(kDefaultUmask));
+  return find_program(process);
+}
+
+void execute(const Launch& launch, const std::string& program) {
+  const Process& process = launch.process;
+  // Everything is allocated before the filter, which may not allow what allocation needs.
+  std::vector<char*> args = exec_list(process.args);
+  std::vector<char*> env = exec_list(process.env);
+  if (process.no_new_privileges && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
+    throw SysError(errno, "prctl", "PR_SET_NO_NEW_PRIVS");
+  }
+  if (::syscall(SYS_close_range, 3 + launch.preserved_fds, ~0u, CLOSE_RANGE_CLOEXEC) < 0) {
+    throw SysError(errno, "close_range");
+  }
+  set_limits(process);
+  if (!launch.filter.is_empty()) install_seccomp(launch.filter);
+  if (launch.keeps_sys_admin()) drop_sys_admin(process);
+  ::execve(program.c_str(), args.data(), env.data());
+  throw UserError("exec " + program + ": " + lower_text(errno));
+}
+
+void fail_child(const Channel& channel) {
+  try {
+    throw;
+  } catch (const SysError& error) {
+    try {
+      channel.send(Step::kFailed, error.error_number(), error.what());
+    } catch (const std::exception&) {
+      ::_exit(1);
+    }
+  } catch (const std::exception& error) {
+    try {
+      channel.send(Step::kFailed, 0, error.what());
+    } catch (const std::exception&) {
+      ::_exit(1);
+    }
+  }
+  ::_exit(1);
+}
+
+}  // namespace ocup

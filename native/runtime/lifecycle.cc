@@ -1,0 +1,106 @@
+#include <poll.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+
+#include "base/error.h"
+#include "base/process.h"
+#include "runtime/channel.h"
+#include "runtime/container.h"
+#include "runtime/hooks.h"
+#include "runtime/log.h"
+
+namespace ocup {
+
+namespace {
+
+constexpr int kKillPatienceMs = 10000;
+
+void run_late_hooks(const ContainerState& state, const char* kind, Status status) {
+  if (state.config.find("\"hooks\"") == std::string::npos) return;
+  const JsonDocument document(state.config, "state.json");
+  const auto hooks = JsonNode(document.root()).find("hooks");
+  if (!hooks || !hooks->find(kind)) return;
+  const Spec spec = parse_spec(document.root());
+  const bool is_stop = status == Status::kStopped;
+  run_hooks_with_warnings(is_stop ? spec.hooks.poststop : spec.hooks.poststart, kind,
+                          state_json(state, status, is_stop ? 0 : state.pid, nullptr));
+}
+
+/** Kills the first process and waits until it is gone. */
+void kill_first_process(const ContainerState& state) {
+  const UniqueFd process = open_pidfd(state.pid);
+  if (!process || !state.is_alive()) return;
+  signal_pidfd(process.get(), SIGKILL);
+  state.cgroup.thaw();
+  pollfd poll_one = {process.get(), POLLIN, 0};
+  if (::poll(&poll_one, 1, kKillPatienceMs) == 0) {
+    throw UserError("container init still running");
+  }
+}
+
+}  // namespace
+
+void start_container(const std::string& root, const std::string& id) {
+  const StateFolder folder = StateFolder::open(root, id);
+  folder.lock();
+  const ContainerState state = folder.load();
+  switch (state.status(folder.fd())) {
+    case Status::kCreated:
+      break;
+    case Status::kCreating:
+      throw UserError("cannot start a container that is still being created");
+    case Status::kStopped:
+      throw UserError("cannot start a container that has stopped");
+    case Status::kRunning:
+    case Status::kPaused:
+      throw UserError("cannot start an already running container");
+  }
+  const Channel channel(folder.connect_to_start());
+  folder.remove_start_socket();
+  Message message;
+  if (channel.receive(message)) throw UserError(message.text);
+  run_late_hooks(state, "poststart", Status::kRunning);
+}
+
+void delete_container(const std::string& root, const std::string& id, bool is_forced) {
+  const StateFolder folder = StateFolder::open(root, id);
+  folder.lock();
+  const auto state = folder.find();
+  if (!state) {
+    if (!is_forced) throw UserError("container does not exist");
+    folder.remove();
+    return;
+  }
+  const Status status = state->status(folder.fd());
+  if (status != Status::kStopped && status != Status::kCreated && !is_forced) {
+    throw UserError("cannot delete container " + id +
+                    " that is not stopped: " + status_name(status));
+  }
+  if (status != Status::kStopped) kill_first_process(*state);
+  state->cgroup.destroy();
+  if (state->is_complete) run_late_hooks(*state, "poststop", Status::kStopped);
+  folder.remove();
+}
+
+void kill_container(const std::string& root, const std::string& id, int signal_number,
+                    bool to_all) {
+  const StateFolder folder = StateFolder::open(root, id);
+  const ContainerState state = folder.load();
+  if (to_all) {
+    state.cgroup.signal_all(signal_number);
+    return;
+  }
+  const UniqueFd process = open_pidfd(state.pid);
+  // Looked at with the descriptor in hand: from now on the pid cannot become another process's.
+  if (!process || state.status(folder.fd()) == Status::kStopped) {
+    throw UserError("container not running");
+  }
+  const int error = signal_pidfd(process.get(), signal_number);
+  if (error == ESRCH) throw UserError("container not running");
+  if (error != 0) throw SysError(error, "pidfd_send_signal");
+  if (signal_number == SIGKILL) state.cgroup.thaw();
+}
+
+}  // namespace ocup

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+
+namespace ocup {
+
+/** A compiled filter, ready for the kernel. */
+struct SeccompFilter {
+  /** The bytes of an array of `struct sock_filter`; empty: no filter. */
+  std::string program;
+  /** SECCOMP_FILTER_FLAG_*. */
+  unsigned flags = 0;
+
+  bool is_empty() const { return program.empty(); }
+};
+
+/**
+ * The filter of linux.seccomp, taken from `cache_folder` or compiled and put there. The cache is
+ * used only while it is a folder of ours that nobody else can write to. Throws SpecError, SysError.
+ */
+SeccompFilter load_seccomp_filter(const rapidjson::Value& profile, const std::string& cache_folder);
+
+/** Compiles the profile with libseccomp. Throws SpecError naming the field. */
+SeccompFilter compile_seccomp(const JsonNode& profile);
+
+/** Puts this process under the filter. Needs no_new_privs or CAP_SYS_ADMIN. Throws SysError. */
+void install_seccomp(const SeccompFilter& filter);
+
+/** Names for `features`. */
+std::vector<std::string> seccomp_actions();
+std::vector<std::string> seccomp_operators();
+std::vector<std::string> seccomp_architectures();
+std::vector<std::string> seccomp_flags();
+
+}  // namespace ocup
