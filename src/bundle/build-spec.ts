@@ -1,28 +1,16 @@
 import { OcupError } from '../base/errors.ts';
 import type { ContainerConfig } from '../model/container.ts';
 import type { ImageConfig } from '../model/image-config.ts';
-import type {
-  HostDevice,
-  LinuxSpec,
-  Process,
-  RuntimeSpec,
-  Seccomp,
-} from '../model/runtime-spec.ts';
+import type { HostDevice, LinuxSpec, RuntimeSpec, Seccomp } from '../model/runtime-spec.ts';
 import type { SpecHost } from '../model/spec-host.ts';
-import { capabilitySets, resolveCapabilities } from './capabilities.ts';
+import { resolveCapabilities } from './capabilities.ts';
 import type { Checked } from './checked.ts';
 import { buildDeviceRules, buildDevices } from './devices.ts';
 import { exportAnnotations } from './export-annotations.ts';
-import {
-  type BundleMount,
-  buildMounts,
-  type EtcFiles,
-  INIT_TARGET,
-  normalizePath,
-} from './mounts.ts';
+import { type BundleMount, buildMounts, type EtcFiles } from './mounts.ts';
 import { buildNamespaces, type NamespaceChoices, PRIVATE_NAMESPACES } from './namespaces.ts';
 import { parseSeccompProfile } from './parse-seccomp.ts';
-import { buildEnv } from './process-env.ts';
+import { buildProcess, resolveOomScore } from './process.ts';
 import type { ResolvedUser } from './resolve-user.ts';
 import { buildResources } from './resources.ts';
 import { buildRlimits } from './rlimits.ts';
@@ -83,7 +71,7 @@ export function buildSpec(input: SpecInput): RuntimeSpec {
     ociVersion: OCI_VERSION,
     process: buildProcess(input, { capabilities, hasInit, security }),
     root: { path: 'rootfs', readonly: config.isReadOnly },
-    hostname: namespaces.uts === 'private' ? input.hostname : undefined,
+    hostname: namespaces.uts === 'private' ? checkHostname(input.hostname) : undefined,
     mounts: buildMounts({
       config,
       host: input.host,
@@ -113,28 +101,6 @@ export function findSpecWarnings(input: Pick<SpecInput, 'config' | 'host'>): rea
       ? []
       : ['system calls are not filtered: the kernel has no seccomp'];
   return [...parts.flatMap((part) => part.warnings), ...seccomp];
-}
-
-interface ProcessParts {
-  readonly capabilities: readonly string[];
-  readonly hasInit: boolean;
-  readonly security: SecurityOptions;
-}
-
-function buildProcess(input: SpecInput, parts: ProcessParts): Process {
-  const { config, image, host, user } = input;
-  const rlimits = buildRlimits(config.ulimits, host).value;
-  return {
-    terminal: config.hasTty,
-    user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids },
-    args: parts.hasInit ? [INIT_TARGET, '--', ...input.args] : input.args,
-    env: buildEnv(config, image, input.hostname),
-    cwd: normalizePath(config.workingDir ?? image.workingDir),
-    capabilities: capabilitySets(parts.capabilities),
-    rlimits: rlimits.length > 0 ? rlimits : undefined,
-    noNewPrivileges: parts.security.hasNoNewPrivileges,
-    oomScoreAdj: resolveOomScore(config, host).value,
-  };
 }
 
 interface LinuxParts {
@@ -209,27 +175,12 @@ function rootPropagation(mounts: readonly BundleMount[]): LinuxSpec['rootfsPropa
   return isSlave ? 'slave' : undefined;
 }
 
-function resolveOomScore(
-  { oomScoreAdj }: Pick<ContainerConfig, 'oomScoreAdj'>,
-  host: Pick<SpecHost, 'canRaiseLimits' | 'oomScoreAdj'>,
-): Checked<number | undefined> {
-  if (oomScoreAdj === undefined) return { value: undefined, warnings: [] };
-  if (!(oomScoreAdj >= -1000 && oomScoreAdj <= 1000)) {
-    throw new OcupError(
-      'E_BUNDLE_INVALID',
-      `oom_score_adj ${oomScoreAdj} is not between -1000 and 1000`,
-    );
-  }
-  if (host.canRaiseLimits || oomScoreAdj >= host.oomScoreAdj) {
-    return { value: oomScoreAdj, warnings: [] };
-  }
-  return {
-    value: host.oomScoreAdj,
-    warnings: [
-      `oom_score_adj is ${host.oomScoreAdj} instead of ${oomScoreAdj}: ` +
-        'lowering it needs CAP_SYS_RESOURCE',
-    ],
-  };
+/** @see sethostname(2) */
+function checkHostname(hostname: string): string {
+  if (Buffer.byteLength(hostname) <= 64 && !hostname.includes('\0')) return hostname;
+  throw new OcupError('E_BUNDLE_INVALID', `hostname ${JSON.stringify(hostname)} is too long`, {
+    hint: 'Use at most 64 bytes.',
+  });
 }
 
 function requireInit(initPath: string | undefined): string {

@@ -46,18 +46,18 @@ function problem(message: string, remedy: string): Judgement {
   return { status: 'problem', message, remedy };
 }
 
-/** openat2(2), by which paths are kept inside a root file system. */
-const MIN_KERNEL = { major: 5, minor: 6 };
+/** mount_setattr(2), by which ocup-runtime makes mounts read-only with all below them. */
+const MIN_KERNEL = { major: 5, minor: 12 };
 
 function judgeKernel({ kernelVersion, platform }: HostFacts): Judgement {
   const [major = 0, minor = 0] = kernelVersion.split('.').map((part) => Number.parseInt(part, 10));
-  const isEnough =
-    major > MIN_KERNEL.major || (major === MIN_KERNEL.major && minor >= MIN_KERNEL.minor);
+  const { major: needed, minor: neededMinor } = MIN_KERNEL;
+  const isEnough = major > needed || (major === needed && minor >= neededMinor);
   const here = `Linux ${kernelVersion}, ${formatPlatform(platform)}`;
   if (isEnough) return ok(here);
   return problem(
-    `${here} is older than ${MIN_KERNEL.major}.${MIN_KERNEL.minor}`,
-    'Use a newer kernel.',
+    `${here}: ocup-runtime needs ${needed}.${neededMinor}`,
+    'Use a newer kernel, or set OCUP_RUNTIME to another OCI runtime.',
   );
 }
 
@@ -76,32 +76,42 @@ const NEEDED_CAPABILITIES = [
 ];
 
 function judgePrivileges({ privileges, rootless }: HostFacts): Judgement {
-  if (privileges.uid !== 0) return judgeRootless(rootless);
-  const missing = NEEDED_CAPABILITIES.filter((name) => !privileges.capabilities.includes(name));
+  const { uid, capabilities, isInUserNamespace, userIds } = privileges;
+  if (uid !== 0) return judgeUser(rootless);
+  const missing = NEEDED_CAPABILITIES.filter((name) => !capabilities.includes(name));
   if (missing.length > 0) {
     return problem(
       `root without ${missing.join(', ')}`,
       'Start ocup with these capabilities; in a container, make it privileged.',
     );
   }
-  return ok(privileges.isInUserNamespace ? 'root of a user namespace' : 'root');
+  if (!isInUserNamespace) return ok('root');
+  if (userIds >= USUAL_IDS) return ok(`root of a user namespace with ${userIds} ids`);
+  const isReady =
+    rootless.hasIdMappers && Math.min(rootless.subUids, rootless.subGids) >= USUAL_IDS;
+  return warning(
+    `root of a user namespace with ${userIds} ids: images that change users do not work`,
+    isReady
+      ? 'Map the ids of /etc/subuid and /etc/subgid into the namespace.'
+      : 'Install the package uidmap, and add 65536 ids to /etc/subuid and /etc/subgid.',
+  );
 }
 
-function judgeRootless(rootless: HostFacts['rootless']): Judgement {
-  const { maxUserNamespaces, forbiddenBy, subUids, subGids, hasIdMappers } = rootless;
-  if (maxUserNamespaces === 0 || forbiddenBy !== undefined) {
+/** As many as images count on: 0 to 65535. */
+const USUAL_IDS = 65_536;
+
+function judgeUser({ maxUserNamespaces, forbiddenBy }: HostFacts['rootless']): Judgement {
+  const obstacle = maxUserNamespaces === 0 ? 'user.max_user_namespaces=0' : forbiddenBy;
+  if (obstacle !== undefined) {
     return problem(
-      `not root, and user namespaces are forbidden by ${forbiddenBy ?? 'user.max_user_namespaces=0'}`,
+      `not root, and user namespaces are forbidden by ${obstacle}`,
       'Run ocup as root, or have root change that sysctl.',
     );
   }
-  if (Math.min(subUids, subGids) < 65_536 || !hasIdMappers) {
-    return warning(
-      'not root, and one user id only: images that change users do not work',
-      'Install the package uidmap, and have root add 65536 ids to /etc/subuid and /etc/subgid.',
-    );
-  }
-  return ok(`not root, with ${Math.min(subUids, subGids)} further ids`);
+  return problem(
+    'not root',
+    'Run ocup as root, or as root of a user namespace with mounts and a network of its own.',
+  );
 }
 
 function judgeLimits({ privileges }: HostFacts): Judgement {

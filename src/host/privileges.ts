@@ -7,6 +7,8 @@ export interface PrivilegeFacts {
   readonly uid: number;
   /** Root here is not root of the machine. */
   readonly isInUserNamespace: boolean;
+  /** How many user ids there are here. */
+  readonly userIds: number;
   /** `CAP_…` of the effective and the bounding set: what containers can be given. */
   readonly capabilities: readonly string[];
   /** By name in lower case without `RLIMIT_`. */
@@ -24,12 +26,25 @@ export async function readPrivileges(): Promise<PrivilegeFacts> {
   ]);
   return {
     uid: process.geteuid?.() ?? 0,
-    isInUserNamespace: uidMap !== undefined && !/^\s*0\s+0\s+4294967295\s*$/.test(uidMap),
+    ...parseUidMap(uidMap ?? ''),
     capabilities: parseCapabilities(status ?? ''),
     limits: parseLimits(limits ?? ''),
     oomScoreAdj: oomScoreAdj ?? 0,
   };
 }
+
+/** Without a map, and with one of every id to itself, this is the machine's own. @see user_namespaces(7) */
+export function parseUidMap(text: string): Pick<PrivilegeFacts, 'isInUserNamespace' | 'userIds'> {
+  const ranges = text
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/).map(Number))
+    .filter((range) => range.length === 3);
+  const userIds = ranges.reduce((sum, [, , count = 0]) => sum + count, 0);
+  const isWhole = ranges.length === 0 || (userIds === ALL_IDS && ranges[0]?.[1] === 0);
+  return { isInUserNamespace: !isWhole, userIds: ranges.length === 0 ? ALL_IDS : userIds };
+}
+
+const ALL_IDS = 2 ** 32 - 1;
 
 /** The capabilities in both the effective and the bounding set. @see proc_pid_status(5) */
 export function parseCapabilities(status: string): string[] {

@@ -2,7 +2,8 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { installRoot } from '../../../src/base/install-root.ts';
 import { formatSpec } from '../../../src/bundle/format-spec.ts';
 import type { RuntimeSpec } from '../../../src/model/runtime-spec.ts';
 
@@ -13,8 +14,12 @@ export interface RuntimeResult {
 }
 
 /** The runtimes that bundles must run under, and why one cannot be tested here. */
-export const RUNTIMES = ['/usr/sbin/runc', '/usr/bin/crun'].map((path) => ({
-  name: path.split('/').at(-1) ?? '',
+export const RUNTIMES = [
+  '/usr/sbin/runc',
+  '/usr/bin/crun',
+  join(installRoot(), 'build/Release/ocup-runtime'),
+].map((path) => ({
+  name: basename(path),
   path,
   obstacle: findObstacle(path),
 }));
@@ -22,7 +27,7 @@ export const RUNTIMES = ['/usr/sbin/runc', '/usr/bin/crun'].map((path) => ({
 function findObstacle(path: string): string | undefined {
   if (process.getuid?.() !== 0) return 'needs root';
   if (!existsSync('/bin/busybox')) return 'needs a static busybox';
-  return existsSync(path) ? undefined : `needs ${path}`;
+  return existsSync(path) ? undefined : `needs ${basename(path)}`;
 }
 
 /** A bundle with busybox as its root file system, and a runtime whose state lies beside it. */
@@ -80,7 +85,7 @@ export class RuntimeBundle implements AsyncDisposable {
   }
 
   get id(): string {
-    return this.folder.split('/').at(-1) ?? '';
+    return basename(this.folder);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -166,6 +166,18 @@ describe('the runtime spec of a container', () => {
     expect(() => build({ config: { oomScoreAdj: 1001 } })).toThrow('not between -1000 and 1000');
   });
 
+  test('a text with a zero byte is refused without telling a value', () => {
+    expect(() => build({ config: { environment: { KEY: 'secret\0' } } })).toThrow(
+      'environment variable KEY holds a zero byte',
+    );
+    expect(() => build({ args: ['a\0'] })).toThrow('an argument holds a zero byte');
+  });
+
+  test('a hostname that the kernel refuses is refused', () => {
+    expect(build({ hostname: 'h'.repeat(64) }).hostname).toHaveLength(64);
+    expect(() => build({ hostname: 'ä'.repeat(33) })).toThrow('is too long');
+  });
+
   test('a healthy machine gives no warnings', () => {
     expect(findSpecWarnings(specInput())).toEqual([]);
   });

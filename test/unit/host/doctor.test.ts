@@ -9,6 +9,7 @@ const HEALTHY: HostFacts = {
   privileges: {
     uid: 0,
     isInUserNamespace: false,
+    userIds: 4_294_967_295,
     capabilities: CAPABILITIES,
     limits: { nofile: { soft: 1024, hard: 4096 } },
     oomScoreAdj: 0,
@@ -51,6 +52,7 @@ function find(name: string, changes: Partial<HostFacts>): Finding {
 }
 
 const user = { ...HEALTHY.privileges, uid: 1000, capabilities: [] };
+const namespaced = { ...HEALTHY.privileges, isInUserNamespace: true, userIds: 1 };
 const rootless = HEALTHY.rootless;
 
 describe('the doctor', () => {
@@ -59,7 +61,8 @@ describe('the doctor', () => {
   });
 
   test.each<[string, Finding['status'], Partial<HostFacts>]>([
-    ['kernel', 'problem', { kernelVersion: '5.4.0' }],
+    ['kernel', 'ok', { kernelVersion: '5.12.0-rc1' }],
+    ['kernel', 'problem', { kernelVersion: '5.11.22' }],
     ['kernel', 'problem', { kernelVersion: '4.19.0' }],
     ['programs', 'problem', { missingPrograms: ['ocup-shim'] }],
     [
@@ -77,8 +80,10 @@ describe('the doctor', () => {
       'problem',
       { privileges: user, rootless: { ...rootless, forbiddenBy: 'kernel.x=1' } },
     ],
-    ['privileges', 'warning', { privileges: user, rootless: { ...rootless, subGids: 0 } }],
-    ['privileges', 'warning', { privileges: user, rootless: { ...rootless, hasIdMappers: false } }],
+    ['privileges', 'problem', { privileges: user }],
+    ['privileges', 'warning', { privileges: namespaced }],
+    ['privileges', 'warning', { privileges: namespaced, rootless: { ...rootless, subGids: 0 } }],
+    ['privileges', 'ok', { privileges: { ...namespaced, userIds: 65_537 } }],
     ['limits', 'warning', { privileges: user }],
     ['namespaces', 'problem', { namespaces: ['mnt', 'net', 'pid', 'uts'] }],
     ['control groups', 'warning', { cgroups: { ...HEALTHY.cgroups, hasSwapLimit: false } }],

@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { parseCgroupMounts } from '../../../src/host/cgroups.ts';
 import { deviceNumbers, listDevices, lookUpDevices } from '../../../src/host/devices.ts';
 import { probeHost, specHost } from '../../../src/host/facts.ts';
-import { parseCapabilities, parseLimits } from '../../../src/host/privileges.ts';
+import { parseCapabilities, parseLimits, parseUidMap } from '../../../src/host/privileges.ts';
 import { countSubordinateIds } from '../../../src/host/rootless.ts';
 
 describe('the hierarchies of control groups', () => {
@@ -62,6 +62,15 @@ describe('what a process may do', () => {
   test('every limit of this process is found', () => {
     const names = Object.keys(parseLimits(readFileSync('/proc/self/limits', 'utf8')));
     expect(names).toHaveLength(16);
+  });
+
+  test.each([
+    ['         0          0 4294967295\n', { isInUserNamespace: false, userIds: 4_294_967_295 }],
+    ['', { isInUserNamespace: false, userIds: 4_294_967_295 }],
+    ['         0       1000          1\n', { isInUserNamespace: true, userIds: 1 }],
+    ['0 1000 1\n1 100000 65536\n', { isInUserNamespace: true, userIds: 65_537 }],
+  ])('the map of user ids %j is understood', (text, facts) => {
+    expect(parseUidMap(text)).toEqual(facts);
   });
 
   test('subordinate ids count by name and by number', () => {
