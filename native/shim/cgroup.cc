@@ -1,0 +1,152 @@
+#include "shim/cgroup.h"
+
+#include <dirent.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "base/file.h"
+
+namespace ocup::shim {
+
+namespace {
+
+/** A line of /proc/PID/cgroup: `4:memory:/a/b`; version 2 has no controllers. */
+struct Membership {
+  std::string controllers;
+  std::string path;
+};
+
+struct Hierarchy {
+  std::string root;
+  std::string mount_point;
+};
+
+std::vector<std::string_view> split(std::string_view text, char separator, size_t max_parts) {
+  std::vector<std::string_view> parts;
+  while (parts.size() + 1 < max_parts) {
+    const size_t end = text.find(separator);
+    if (end == std::string_view::npos) break;
+    parts.push_back(text.substr(0, end));
+    text.remove_prefix(end + 1);
+  }
+  parts.push_back(text);
+  return parts;
+}
+
+void each_line(const std::string& path, const std::function<void(std::string_view)>& visit) {
+  const std::string text = read_file(path);
+  for (const std::string_view line : split(text, '\n', SIZE_MAX)) {
+    if (!line.empty()) visit(line);
+  }
+}
+
+bool has_word(std::string_view list, std::string_view word) {
+  const auto words = split(list, ',', SIZE_MAX);
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+std::vector<Membership> read_memberships(const std::string& path) {
+  std::vector<Membership> memberships;
+  each_line(path, [&](std::string_view line) {
+    const auto parts = split(line, ':', 3);
+    if (parts.size() == 3) memberships.push_back({std::string(parts[1]), std::string(parts[2])});
+  });
+  return memberships;
+}
+
+/** The mount of the hierarchy with these controllers; an empty one when it is not mounted. */
+Hierarchy find_hierarchy(const std::string& controllers) {
+  Hierarchy found;
+  each_line("/proc/self/mountinfo", [&](std::string_view line) {
+    const size_t dash = line.find(" - ");
+    if (dash == std::string_view::npos || !found.mount_point.empty()) return;
+    const auto fields = split(line.substr(0, dash), ' ', 7);
+    const auto type = split(line.substr(dash + 3), ' ', 3);
+    if (fields.size() < 6 || type.size() < 3) return;
+    const bool is_it = controllers.empty() ? type[0] == "cgroup2"
+                                           : type[0] == "cgroup" &&
+                                                 has_word(type[2], split(controllers, ',', 2)[0]);
+    if (is_it) found = {std::string(fields[3]), std::string(fields[4])};
+  });
+  return found;
+}
+
+/** The folder of a group below its mount, or nothing when it lies outside of what is mounted. */
+std::string folder_of(const Membership& membership) {
+  const Hierarchy hierarchy = find_hierarchy(membership.controllers);
+  if (hierarchy.mount_point.empty()) return "";
+  if (hierarchy.root == "/") return hierarchy.mount_point + membership.path;
+  if (!membership.path.starts_with(hierarchy.root)) return "";
+  return hierarchy.mount_point + membership.path.substr(hierarchy.root.size());
+}
+
+bool signal_folder(const std::string& path, int signal_number) {
+  std::string text;
+  try {
+    text = read_file(path + "/cgroup.procs");
+  } catch (const SysError&) {
+    return false;  // the group is gone, and its processes with it
+  }
+  for (const std::string_view line : split(text, '\n', SIZE_MAX)) {
+    const pid_t pid = ::atoi(std::string(line).c_str());
+    if (pid > 0) ::kill(pid, signal_number);
+  }
+  const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(path.c_str()), ::closedir);
+  while (folder != nullptr) {
+    const dirent* entry = ::readdir(folder.get());
+    if (entry == nullptr) break;
+    if (entry->d_type != DT_DIR || entry->d_name[0] == '.') continue;
+    signal_folder(path + "/" + entry->d_name, signal_number);
+  }
+  return true;
+}
+
+}  // namespace
+
+Cgroup Cgroup::of_process(pid_t pid) {
+  Cgroup cgroup;
+  const auto own = read_memberships("/proc/self/cgroup");
+  for (const Membership& membership :
+       read_memberships("/proc/" + std::to_string(pid) + "/cgroup")) {
+    const bool is_ours = std::any_of(own.begin(), own.end(), [&](const Membership& other) {
+      return other.controllers == membership.controllers && other.path == membership.path;
+    });
+    const std::string folder = is_ours || membership.path == "/" ? "" : folder_of(membership);
+    if (folder.empty()) continue;
+    cgroup.folder_ = folder;
+    if (has_word(membership.controllers, "memory")) {
+      cgroup.oom_file_ = folder + "/memory.oom_control";
+    } else if (membership.controllers.empty() && cgroup.oom_file_.empty()) {
+      cgroup.oom_file_ = folder + "/memory.events";
+    }
+  }
+  return cgroup;
+}
+
+bool Cgroup::has_oom_kill() const {
+  if (oom_file_.empty()) return false;
+  try {
+    bool has_kill = false;
+    each_line(oom_file_, [&](std::string_view line) {
+      const auto parts = split(line, ' ', 2);
+      if (parts.size() == 2 && parts[0] == "oom_kill") has_kill = parts[1] != "0";
+    });
+    return has_kill;
+  } catch (const SysError&) {
+    return false;  // no memory controller there, or the group is gone
+  }
+}
+
+bool Cgroup::signal_all(int signal_number) const {
+  return !folder_.empty() && signal_folder(folder_, signal_number);
+}
+
+}  // namespace ocup::shim

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ocup::shim {
+
+struct OverlayConfig {
+  /** Top first. */
+  std::vector<std::string> lower;
+  std::string upper;
+  std::string work;
+};
+
+struct CopyUpConfig {
+  std::string source;
+  std::string volume;
+};
+
+/** What the supervisor wants of this shim. See `ShimConfig` in src/wire/shim.ts. */
+struct ShimConfig {
+  std::string id;
+  std::string bundle;
+  std::string runtime;
+  std::string runtime_root;
+  std::optional<OverlayConfig> overlay;
+  std::vector<CopyUpConfig> copy_ups;
+  /** Empty: output is thrown away. */
+  std::string log_path;
+  /** 0: no limit. */
+  uint64_t log_max_bytes = 0;
+  uint64_t log_max_files = 1;
+  bool has_tty = false;
+  bool is_stdin_open = false;
+};
+
+/** Reads the file at `path`. Throws SysError, SpecError. */
+ShimConfig read_config(const std::string& path);
+
+}  // namespace ocup::shim

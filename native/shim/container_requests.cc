@@ -1,0 +1,152 @@
+#include <csignal>
+
+#include "base/error.h"
+#include "shim/container.h"
+
+namespace ocup::shim {
+
+namespace {
+
+constexpr int64_t kCheckRemovedMs = 20;
+constexpr int64_t kRemovalMs = 10000;
+
+std::string start_details(const std::string& message) {
+  return JsonWriter()
+      .begin_object()
+      .key("kind")
+      .string(classify_error(message))
+      .end_object()
+      .text();
+}
+
+}  // namespace
+
+const char* status_name(Container::Status status) {
+  switch (status) {
+    case Container::Status::kCreating:
+      return "creating";
+    case Container::Status::kCreated:
+      return "created";
+    case Container::Status::kRunning:
+      return "running";
+    case Container::Status::kPaused:
+      return "paused";
+    case Container::Status::kExited:
+      return "exited";
+  }
+  return "unknown";
+}
+
+void Container::answer_state(const Caller& caller) const {
+  if (status_ == Status::kCreating) {
+    return caller->send_error("E_CONTAINER_STATE", "the container is being created");
+  }
+  JsonWriter writer;
+  writer.begin_object().key("pid").integer(pid_).key("status").string(status_name(status_));
+  if (exit_) writer.key("exit").raw(exit_->json());
+  caller->send_result(writer.end_object().text());
+}
+
+void Container::start(const Caller& caller) {
+  change_status(caller, "start", Status::kCreated, Status::kRunning);
+}
+
+void Container::pause(const Caller& caller) {
+  change_status(caller, "pause", Status::kRunning, Status::kPaused);
+}
+
+void Container::resume(const Caller& caller) {
+  change_status(caller, "resume", Status::kPaused, Status::kRunning);
+}
+
+void Container::change_status(const Caller& caller, const char* command, Status from, Status to) {
+  if (status_ != from || is_changing_ || on_removed_) {
+    const char* now = is_changing_  ? "being changed"
+                      : on_removed_ ? "being removed"
+                                    : status_name(status_);
+    return caller->send_error("E_CONTAINER_STATE",
+                              std::string("cannot ") + command + " a container that is " + now);
+  }
+  const char* code = from == Status::kCreated ? "E_CONTAINER_START" : "E_CONTAINER_RUNTIME";
+  runtime_.run({command, config_.id}, [this, caller, code, from, to](const RuntimeResult& result) {
+    is_changing_ = false;
+    // It may have ended meanwhile: that stays true.
+    if (result.is_done && status_ == from) status_ = to;
+    if (result.is_done) return caller->send_result("{}");
+    caller->send_error(code, result.message, start_details(result.message));
+  });
+  is_changing_ = true;
+}
+
+void Container::signal(const Caller& caller, int signal_number, bool is_for_all) {
+  if (refuse_unless_alive(caller)) return;
+  std::vector<std::string> args = {"kill", config_.id, std::to_string(signal_number)};
+  if (is_for_all) args.insert(args.begin() + 1, "--all");
+  runtime_.run(args, [this, caller, signal_number, is_for_all](const RuntimeResult& result) {
+    // A runtime that does not know `--all`, or is not there any more, must not keep it alive.
+    if (!result.is_done && status_ != Status::kExited) signal_directly(signal_number, is_for_all);
+    const bool is_frozen = status_ == Status::kPaused && signal_number == SIGKILL;
+    if (!is_frozen) return caller->send_result("{}");
+    // A frozen process ends only once it is thawed; where the runtime has seen to that, this fails.
+    runtime_.run({"resume", config_.id}, [this, caller](const RuntimeResult&) {
+      if (status_ == Status::kPaused) status_ = Status::kRunning;
+      caller->send_result("{}");
+    });
+  });
+}
+
+void Container::resize(const Caller& caller, TerminalSize size) {
+  if (refuse_unless_alive(caller)) return;
+  if (!terminal_) return caller->send_error("E_CONTAINER_STATE", "the container has no terminal");
+  set_terminal_size(terminal_.get(), size.rows, size.columns);
+  caller->send_result("{}");
+}
+
+bool Container::refuse_unless_alive(const Caller& caller) const {
+  const bool is_alive = status_ != Status::kCreating && status_ != Status::kExited;
+  if (!is_alive) {
+    caller->send_error("E_CONTAINER_STATE",
+                       std::string("the container is ") + status_name(status_));
+  }
+  return !is_alive;
+}
+
+void Container::remove(const Caller& caller, OnRemoved on_removed) {
+  if (status_ == Status::kCreating || on_removed_) {
+    return caller->send_error("E_CONTAINER_STATE", std::string("the container is being ") +
+                                                       (on_removed_ ? "removed" : "created"));
+  }
+  runtime_.run({"delete", "--force", config_.id},
+               [this](const RuntimeResult& result) { on_deleted(result); });
+  remover_ = caller;
+  on_removed_ = std::move(on_removed);
+}
+
+void Container::on_deleted(const RuntimeResult& result) {
+  removal_error_ = result.message;
+  removal_deadline_ = monotonic_ms() + kRemovalMs;
+  if (!result.is_done) {
+    // Whatever the runtime's trouble is, no process of the container may stay.
+    if (status_ != Status::kExited) signal_directly(SIGKILL, false);
+    cgroup_.signal_all(SIGKILL);
+  }
+  check_removed();
+}
+
+void Container::check_removed() {
+  const bool has_ended = is_exit_told_ && sessions_.empty();
+  if (!has_ended && monotonic_ms() < removal_deadline_) {
+    loop_.after(kCheckRemovedMs, [this] { check_removed(); });
+    return;
+  }
+  if (!exit_ && removal_error_.empty()) {
+    removal_error_ = "the container's process does not end";
+  }
+  const Caller remover = std::exchange(remover_, nullptr);
+  const OnRemoved on_removed = std::exchange(on_removed_, nullptr);
+  if (!removal_error_.empty()) return remover->send_error("E_CONTAINER_RUNTIME", removal_error_);
+  on_removed();
+  remover->send_result("{}");
+}
+
+}  // namespace ocup::shim

@@ -1,0 +1,24 @@
+#include "shim/exit_record.h"
+
+#include <sys/wait.h>
+
+#include "base/json.h"
+#include "base/process.h"
+#include "shim/clock.h"
+
+namespace ocup::shim {
+
+std::string ExitRecord::json() const {
+  JsonWriter writer;
+  writer.begin_object();
+  writer.key("pid").integer(pid).key("exitCode").integer(exit_code).key("signal").integer(signal);
+  writer.key("isOomKilled").boolean(is_oom_killed).key("exitedAt").string(exited_at);
+  return writer.end_object().text();
+}
+
+ExitRecord make_exit_record(pid_t pid, int wait_status, bool is_oom_killed) {
+  return {pid, exit_code_of(wait_status), WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : 0,
+          is_oom_killed, timestamp()};
+}
+
+}  // namespace ocup::shim

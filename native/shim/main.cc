@@ -1,0 +1,144 @@
+#include <fcntl.h>
+#include <malloc.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <string>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "shim/clock.h"
+#include "shim/config.h"
+#include "shim/container.h"
+#include "shim/copy_up.h"
+#include "shim/root_mount.h"
+#include "shim/server.h"
+
+namespace ocup::shim {
+
+namespace {
+
+constexpr int kReadyFd = 3;
+constexpr int64_t kFlushMs = 1000;
+
+/** Cuts every tie to whoever started us. */
+void detach() {
+  ::setsid();  // fails for a session leader, which is what we want to be
+  ::prctl(PR_SET_NAME, "ocup-shim");
+  if (::prctl(PR_SET_CHILD_SUBREAPER, 1) < 0) throw SysError(errno, "prctl");
+  // SIGCHLD is read from a descriptor; no other signal but SIGKILL ends a shim: `delete` does.
+  sigset_t signals;
+  ::sigfillset(&signals);
+  for (const int fault : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT}) ::sigdelset(&signals, fault);
+  ::sigprocmask(SIG_BLOCK, &signals, nullptr);
+  ::signal(SIGCHLD, SIG_DFL);
+  ::close_range(kReadyFd + 1, ~0u, 0);
+  const UniqueFd null = open_file("/dev/null", O_RDWR);
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::dup2(null.get(), fd);
+  ::umask(022);
+  if (::chdir("/") < 0) throw SysError(errno, "chdir", "/");
+}
+
+void tell(int fd, const std::string& line) {
+  const std::string text = line + "\n";
+  // Nobody to read it is no reason to end: the next supervisor asks for the state.
+  (void)!::write(fd, text.data(), text.size());
+}
+
+void tell_error(int fd, const char* kind, const std::string& message) {
+  JsonWriter writer;
+  writer.begin_object().key("error").begin_object();
+  writer.key("kind").string(kind).key("message").string(message);
+  tell(fd, writer.end_object().end_object().text());
+}
+
+void prepare_root(const ShimConfig& config) {
+  mount_root(config);
+  for (const CopyUpConfig& copy : config.copy_ups) {
+    copy_up(config.bundle + "/rootfs", copy.source, copy.volume);
+  }
+}
+
+/** A program error, on disk because there is nobody else to tell. */
+void record_fault(const RunFolder& folder, const char* text) {
+  const UniqueFd fd(
+      ::open(folder.path("faults.log").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  const std::string line = timestamp() + " " + text + "\n";
+  if (fd) (void)!::write(fd.get(), line.data(), line.size());
+}
+
+/** Runs until the container is removed, or could not be made (1). */
+int run(RunFolder& folder, const ShimConfig& config, UniqueFd& ready) {
+  int exit_code = 0;
+  EventLoop loop;
+  Reaper reaper(loop);
+  Container container(loop, reaper, folder, config);
+  Server server(loop, folder, container, [&] {
+    unmount_root(config);
+    folder.remove_all();
+    loop.stop();
+  });
+  container.create([&](const std::string* error) {
+    if (error == nullptr) {
+      JsonWriter writer;
+      tell(ready.get(),
+           writer.begin_object().key("pid").integer(container.pid()).end_object().text());
+    } else {
+      unmount_root(config);
+      folder.remove("shim.sock");
+      tell_error(ready.get(), classify_error(*error), *error);
+      exit_code = 1;
+      loop.stop();
+    }
+    ready.reset();
+    ::malloc_trim(0);
+  });
+  loop.run([&](const char* text) { record_fault(folder, text); });
+  server.flush(kFlushMs);
+  return exit_code;
+}
+
+int run_guarded(const std::string& path, UniqueFd ready) {
+  const char* kind = "system";
+  try {
+    detach();
+    RunFolder folder(path);
+    const ShimConfig config = read_config(folder.path("shim.json"));
+    enter_mount_namespace();
+    kind = "mount";
+    try {
+      prepare_root(config);
+      kind = "system";
+      return run(folder, config, ready);
+    } catch (...) {
+      unmount_root(config);
+      folder.remove("shim.sock");
+      throw;
+    }
+  } catch (const std::exception& error) {
+    if (ready) tell_error(ready.get(), kind, error.what());
+    return 1;
+  }
+}
+
+}  // namespace
+
+}  // namespace ocup::shim
+
+int main(int argc, char** argv) {
+  if (argc != 2 || argv[1][0] != '/') {
+    ::dprintf(STDERR_FILENO, "usage: ocup-shim RUN-FOLDER, with descriptor 3 for the answer\n");
+    return 2;
+  }
+  if (::fcntl(3, F_SETFD, FD_CLOEXEC) < 0) {
+    ::dprintf(STDERR_FILENO, "ocup-shim: descriptor 3 is not open\n");
+    return 2;
+  }
+  return ocup::shim::run_guarded(argv[1], ocup::UniqueFd(3));
+}
