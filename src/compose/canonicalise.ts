@@ -122,7 +122,10 @@ function dependencies(node: RawNode): RawNode {
   for (const [key, entry] of node.entries) {
     const { node: value } = entry;
     const isShort = value.kind === 'map' && !value.entries.has('required');
-    entries.set(key, isShort ? { ...entry, node: withEntry(value, 'required', required(value)) } : entry);
+    entries.set(
+      key,
+      isShort ? { ...entry, node: withEntry(value, 'required', required(value)) } : entry,
+    );
   }
   return { ...node, entries };
 }
@@ -178,7 +181,11 @@ function device(node: RawNode, path: Path, problems: Problems): RawNode | undefi
   }
   const text = (value: string): RawScalar => scalar(value, node.position);
   return mapOf(
-    { source: text(source), target: text(target ?? source), permissions: text(permissions ?? 'rwm') },
+    {
+      source: text(source),
+      target: text(target ?? source),
+      permissions: text(permissions ?? 'rwm'),
+    },
     node.position,
   );
 }
@@ -194,7 +201,9 @@ function volume(node: RawNode, path: Path, problems: Problems): RawNode | undefi
   const { position } = node;
   const spec = parseVolumeSpec(node.value);
   if (spec.kind === 'invalid') {
-    problems.error({ position, path }, spec.reason, { hint: 'write it as SOURCE:TARGET[:OPTIONS]' });
+    problems.error({ position, path }, spec.reason, {
+      hint: 'write it as SOURCE:TARGET[:OPTIONS]',
+    });
     return undefined;
   }
   const text = (value: string): RawScalar => scalar(value, position);
@@ -207,7 +216,10 @@ function volume(node: RawNode, path: Path, problems: Problems): RawNode | undefi
   const hasVolume = spec.noCopy || (spec.type === 'volume' && !isShortest);
   for (const option of spec.ignored) {
     if (!['cached', 'delegated', 'consistent'].includes(option))
-      problems.warning({ position, path }, `volume option ${JSON.stringify(option)} is not known and ignored`);
+      problems.warning(
+        { position, path },
+        `volume option ${JSON.stringify(option)} is not known and ignored`,
+      );
   }
   return mapOf(
     {
@@ -287,7 +299,9 @@ function listAsMap(
   return { kind: 'map', entries, position };
 }
 
-function* textsOf(items: readonly RawNode[]): Generator<{ text: string; position: RawNode['position'] }> {
+function* textsOf(
+  items: readonly RawNode[],
+): Generator<{ text: string; position: RawNode['position'] }> {
   for (const { position, ...item } of items) {
     if (item.kind === 'scalar') yield { text: scalarText(item.value), position };
   }

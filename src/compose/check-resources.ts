@@ -1,7 +1,15 @@
 import { isIP } from 'node:net';
 import { isTrue } from './normalise.ts';
 import type { Problems } from './problems.ts';
-import { type Path, type RawMap, type RawNode, entriesOf, findChild, findText, itemsOf } from './raw-tree.ts';
+import {
+  type Path,
+  type RawMap,
+  type RawNode,
+  entriesOf,
+  findChild,
+  findText,
+  itemsOf,
+} from './raw-tree.ts';
 
 /**
  * Tells what is missing or too much in single attributes of a canonical project: what the schema cannot say,
@@ -10,7 +18,12 @@ import { type Path, type RawMap, type RawNode, entriesOf, findChild, findText, i
 export function checkResources(root: RawMap, problems: Problems): void {
   for (const [name, { node }] of entriesOf(root, 'volumes')) checkVolume(node, name, problems);
   for (const [name, { node, position }] of entriesOf(root, 'configs'))
-    checkFile(node, { path: ['configs', name], position }, ['file', 'environment', 'content'], problems);
+    checkFile(
+      node,
+      { path: ['configs', name], position },
+      ['file', 'environment', 'content'],
+      problems,
+    );
   for (const [name, { node, position }] of entriesOf(root, 'secrets'))
     checkFile(node, { path: ['secrets', name], position }, ['file', 'environment'], problems);
   for (const [name, { node }] of entriesOf(root, 'services')) {
@@ -79,7 +92,8 @@ function checkDevices(service: RawNode, name: string, problems: Problems): void 
 }
 
 function checkCount(device: RawNode, path: Path, problems: Problems): void {
-  if (findChild(device, 'count') === undefined || findChild(device, 'device_ids') === undefined) return;
+  if (findChild(device, 'count') === undefined || findChild(device, 'device_ids') === undefined)
+    return;
   const message = '"count" and "device_ids" attributes are exclusive';
   problems.error({ position: device.position, path }, message);
 }

@@ -53,9 +53,14 @@ class Check {
     const path: Path = ['services', name];
     const has = (key: string): boolean => {
       const child = findChild(node, key);
-      return child !== undefined && !(child.kind === 'scalar' && (child.value === null || child.value === ''));
+      return (
+        child !== undefined &&
+        !(child.kind === 'scalar' && (child.value === null || child.value === ''))
+      );
     };
-    if (!has('image') && !has('build') && !has('provider')) {
+    const isNamed = has('image') || has('build') || has('provider');
+    // What is wrong with the service may be just that its image is written wrongly.
+    if (!isNamed && !this.problems.hasErrorBelow(path)) {
       this.problems.error(
         { position, path },
         `service ${JSON.stringify(name)} has neither an image nor a build context specified: invalid compose project`,
@@ -95,7 +100,10 @@ class Check {
       visit(name, []);
   }
 
-  private dependency(from: string, to: string): { position: RawNode['position'] | undefined; path: Path } {
+  private dependency(
+    from: string,
+    to: string,
+  ): { position: RawNode['position'] | undefined; path: Path } {
     const dependsOn = findMap(findChild(findMap(this.root, 'services'), from), 'depends_on');
     return {
       position: dependsOn?.entries.get(to)?.position,
@@ -109,7 +117,11 @@ class Check {
     const path = ['services', name, 'build'];
     const inline = findChild(build, 'dockerfile_inline');
     if (findText(build, 'dockerfile') !== undefined && inline !== undefined)
-      this.invalid(inline, path, `service ${JSON.stringify(name)} declares mutualy exclusive dockerfile and dockerfile_inline`);
+      this.invalid(
+        inline,
+        path,
+        `service ${JSON.stringify(name)} declares mutualy exclusive dockerfile and dockerfile_inline`,
+      );
     for (const [index, grant] of itemsOf(build, 'secrets').entries())
       this.declared(grant, findText(grant, 'source'), [...path, 'secrets', index], {
         service: name,
@@ -119,12 +131,21 @@ class Check {
     const platform = findText(node, 'platform');
     const platforms = itemsOf(build, 'platforms').map(textOf);
     if (platform !== undefined && platforms.length > 0 && !platforms.includes(platform))
-      this.invalid(build, [...path, 'platforms'], `service.build.platforms MUST include service.platform ${JSON.stringify(platform)}`);
+      this.invalid(
+        build,
+        [...path, 'platforms'],
+        `service.build.platforms MUST include service.platform ${JSON.stringify(platform)}`,
+      );
     for (const [key, { node: context, position }] of entriesOf(build, 'additional_contexts')) {
       const target = textOf(context)?.match(/^service:(.*)$/)?.[1];
       if (target === undefined) continue;
       const other = findChild(findMap(this.root, 'services'), target);
-      const fault = other === undefined ? 'unknown' : findMap(other, 'build') === undefined ? 'non-buildable' : undefined;
+      const fault =
+        other === undefined
+          ? 'unknown'
+          : findMap(other, 'build') === undefined
+            ? 'non-buildable'
+            : undefined;
       if (fault !== undefined)
         this.problems.error(
           { position, path: [...path, 'additional_contexts', key] },
@@ -136,8 +157,16 @@ class Check {
   private networks(node: RawMap, name: string): void {
     const mode = findChild(node, 'network_mode');
     const networks = findMap(node, 'networks');
-    if (findText(node, 'network_mode') !== undefined && mode !== undefined && (networks?.entries.size ?? 0) > 0)
-      this.invalid(mode, ['services', name, 'network_mode'], `service ${name} declares mutually exclusive \`network_mode\` and \`networks\``);
+    if (
+      findText(node, 'network_mode') !== undefined &&
+      mode !== undefined &&
+      (networks?.entries.size ?? 0) > 0
+    )
+      this.invalid(
+        mode,
+        ['services', name, 'network_mode'],
+        `service ${name} declares mutually exclusive \`network_mode\` and \`networks\``,
+      );
     for (const [network, { position }] of networks?.entries ?? [])
       this.declared({ position }, network, ['services', name, 'networks', network], {
         service: name,
@@ -173,7 +202,11 @@ class Check {
     if (first === undefined || ['CMD', 'CMD-SHELL', 'NONE'].includes(word ?? '')) return;
     const message = 'healthcheck.test must start either by "CMD", "CMD-SHELL" or "NONE"';
     const hint = 'put CMD in front, or write the test as one text for a shell';
-    this.problems.error({ position: first.position, path: [...path, 'healthcheck', 'test'] }, message, { hint });
+    this.problems.error(
+      { position: first.position, path: [...path, 'healthcheck', 'test'] },
+      message,
+      { hint },
+    );
   }
 
   /** Both `cpus` and `deploy.resources.limits.cpus` may stand, if they say the same. */
@@ -184,7 +217,11 @@ class Check {
       const other = findChild(deploy, below[1] ?? '');
       if (own === undefined || other === undefined || isSameSize(own, other)) continue;
       const place = `deploy.resources.${below.join('.')}`;
-      this.invalid(own, ['services', name, key], `services.${name}: can't set distinct values on '${key}' and '${place}'`);
+      this.invalid(
+        own,
+        ['services', name, key],
+        `services.${name}: can't set distinct values on '${key}' and '${place}'`,
+      );
     }
   }
 
@@ -193,14 +230,26 @@ class Check {
     const replicas = findChild(findMap(node, 'deploy'), 'replicas');
     const count = numberOf(scale) ?? numberOf(replicas) ?? 1;
     if (scale !== undefined && replicas !== undefined && numberOf(scale) !== numberOf(replicas))
-      this.invalid(scale, ['services', name, 'scale'], `services.${name}: can't set distinct values on 'scale' and 'deploy.replicas'`);
+      this.invalid(
+        scale,
+        ['services', name, 'scale'],
+        `services.${name}: can't set distinct values on 'scale' and 'deploy.replicas'`,
+      );
     const key = scale === undefined ? 'deploy.replicas' : 'scale';
     const counted = scale ?? replicas;
     if (count < 0 && counted !== undefined)
-      this.invalid(counted, ['services', name, key], `services.${name}.${key}: must be greater than or equal to 0`);
+      this.invalid(
+        counted,
+        ['services', name, key],
+        `services.${name}.${key}: must be greater than or equal to 0`,
+      );
     const container = findChild(node, 'container_name');
     if (count > 1 && container !== undefined)
-      this.invalid(container, ['services', name, 'container_name'], `services.${name}: can't set container_name and ${key} as container name must be unique`);
+      this.invalid(
+        container,
+        ['services', name, 'container_name'],
+        `services.${name}: can't set container_name and ${key} as container name must be unique`,
+      );
   }
 
   private references(node: RawMap, name: string): void {
@@ -209,7 +258,11 @@ class Check {
       if (findText(mount, 'type') !== 'volume') continue;
       const source = findText(mount, 'source');
       if (source !== undefined && source !== '')
-        this.declared(mount, source, ['services', name, 'volumes', index], { service: name, section: 'volumes', noun: 'volume' });
+        this.declared(mount, source, ['services', name, 'volumes', index], {
+          service: name,
+          section: 'volumes',
+          noun: 'volume',
+        });
     }
     for (const section of ['configs', 'secrets']) {
       for (const [index, grant] of itemsOf(node, section).entries())
@@ -220,7 +273,11 @@ class Check {
         });
     }
     for (const [model, { position }] of entriesOf(node, 'models'))
-      this.declared({ position }, model, ['services', name, 'models', model], { service: name, section: 'models', noun: 'model' });
+      this.declared({ position }, model, ['services', name, 'models', model], {
+        service: name,
+        section: 'models',
+        noun: 'model',
+      });
   }
 
   private declared(
@@ -245,7 +302,11 @@ class Check {
     const take = (target: string, item: RawNode, path: Path, place: string): void => {
       const other = taken.get(target);
       if (other === undefined) taken.set(target, place);
-      else this.problems.error({ position: item.position, path }, `target ${target} already mounted as ${other}`);
+      else
+        this.problems.error(
+          { position: item.position, path },
+          `target ${target} already mounted as ${other}`,
+        );
     };
     for (const key of ['tmpfs', 'volumes']) {
       for (const [index, item] of itemsOf(node, key).entries()) {
@@ -259,8 +320,13 @@ class Check {
   private watch(node: RawMap, name: string): void {
     for (const [index, rule] of itemsOf(findMap(node, 'develop'), 'watch').entries()) {
       const action = findText(rule, 'action');
-      if (findText(rule, 'target') !== undefined || action === 'rebuild' || action === 'restart') continue;
-      this.invalid(rule, ['services', name, 'develop', 'watch', index], `services.${name}.develop.watch: target is required for non-rebuild actions`);
+      if (findText(rule, 'target') !== undefined || action === 'rebuild' || action === 'restart')
+        continue;
+      this.invalid(
+        rule,
+        ['services', name, 'develop', 'watch', index],
+        `services.${name}.develop.watch: target is required for non-rebuild actions`,
+      );
     }
   }
 

@@ -21,7 +21,12 @@ import { splitShellWords } from './shell-words.ts';
  * The canonical JSON of `root` by `shape`: typed, ordered, without what is empty. `root` has passed the
  * validation; a text that is not what its attribute takes goes to `problems` and is left out.
  */
-export function decodeObject(root: RawMap, shape: ObjectShape, problems: Problems, path: Path = []): JsonObject {
+export function decodeObject(
+  root: RawMap,
+  shape: ObjectShape,
+  problems: Problems,
+  path: Path = [],
+): JsonObject {
   return new Decoder(problems).object(root, shape, path);
 }
 
@@ -40,7 +45,9 @@ class Decoder {
       const value = this.value(entry.node, field.shape, [...path, name]);
       if (value !== undefined && !isOmitted(value, field)) setOwn(made, name, value);
     }
-    const extensions = [...node.entries].filter(([name]) => name.startsWith('x-') && !name.startsWith('x-#'));
+    const extensions = [...node.entries].filter(
+      ([name]) => name.startsWith('x-') && !name.startsWith('x-#'),
+    );
     extensions.sort(([a], [b]) => (a < b ? -1 : 1));
     for (const [name, entry] of extensions) setOwn(made, name, anyJson(entry.node));
     return made;
@@ -108,7 +115,11 @@ class Decoder {
     return node.kind === 'scalar' && made[0] === '' ? [] : made;
   }
 
-  private command(node: RawNode, wrap: readonly string[] | undefined, path: Path): Json | undefined {
+  private command(
+    node: RawNode,
+    wrap: readonly string[] | undefined,
+    path: Path,
+  ): Json | undefined {
     if (node.kind === 'list') return this.texts(node);
     if (node.kind !== 'scalar' || node.value === null) return undefined;
     const text = scalarText(node.value);
@@ -218,7 +229,11 @@ class Decoder {
 }
 
 function isOmitted(value: Json, field: Field): boolean {
-  if (field.shape.kind === 'record' || field.shape.kind === 'mapping' || field.shape.kind === 'lists')
+  if (
+    field.shape.kind === 'record' ||
+    field.shape.kind === 'mapping' ||
+    field.shape.kind === 'lists'
+  )
     return Object.keys(value ?? {}).length === 0 && !field.keepsZero;
   if (field.shape.kind === 'bytes') return value === '0' && !field.keepsZero;
   if (field.shape.kind === 'duration') return value === '0s' && !field.keepsZero;

@@ -34,14 +34,19 @@ export function parseDotenv(text: string, lookup: Lookup): DotenvFile {
 /** Reads `format: raw`: what follows `=` is the value, to the end of the line. */
 export function parseRawEnv(text: string, lookup: Lookup): DotenvFile {
   const entries: DotenvEntry[] = [];
-  for (const [index, line] of text.replace(/^\uFEFF/, '').split(/\r?\n/).entries()) {
+  for (const [index, line] of text
+    .replace(/^\uFEFF/, '')
+    .split(/\r?\n/)
+    .entries()) {
     const trimmed = line.trimStart();
     if (trimmed === '' || trimmed.startsWith('#')) continue;
     const equals = trimmed.indexOf('=');
     const name = equals < 0 ? trimmed.trim() : trimmed.slice(0, equals);
     if (name === '' || /\s/.test(name)) {
       const message =
-        name === '' ? `no variable name on line ${JSON.stringify(line)}` : `variable ${JSON.stringify(name)} contains whitespaces`;
+        name === ''
+          ? `no variable name on line ${JSON.stringify(line)}`
+          : `variable ${JSON.stringify(name)} contains whitespaces`;
       return { entries, fault: { line: index + 1, column: 1, message } };
     }
     const value = equals < 0 ? lookup(name) : trimmed.slice(equals + 1);
@@ -154,7 +159,8 @@ class DotenvParser {
   private quoted(quote: '"' | "'"): string {
     const start = this.at + 1;
     let end = start;
-    while (end < this.text.length && this.text[end] !== quote) end += this.text[end] === '\\' ? 2 : 1;
+    while (end < this.text.length && this.text[end] !== quote)
+      end += this.text[end] === '\\' ? 2 : 1;
     if (end >= this.text.length) {
       throw new Fault(`unterminated quoted value ${this.text.slice(start - 1, this.endOfLine())}`);
     }
@@ -167,8 +173,12 @@ class DotenvParser {
   }
 
   private expand(text: string): string {
-    const { text: expanded, fault } = substitute(text, (name) => this.lookup(name) ?? this.values.get(name));
-    if (fault?.kind === 'syntax') throw new Fault(`invalid template: ${JSON.stringify(fault.text)}`);
+    const { text: expanded, fault } = substitute(
+      text,
+      (name) => this.lookup(name) ?? this.values.get(name),
+    );
+    if (fault?.kind === 'syntax')
+      throw new Fault(`invalid template: ${JSON.stringify(fault.text)}`);
     if (fault !== undefined) throw new Fault(fault.text);
     return expanded;
   }

@@ -57,7 +57,9 @@ async function resolveEnvironment(
   const own = toEntries(findChild(service, 'environment'));
   const found = new Map<string, RawEntry>();
   const textOf = (entry: RawEntry | undefined): string | undefined =>
-    entry?.node.kind === 'scalar' && typeof entry.node.value === 'string' ? entry.node.value : undefined;
+    entry?.node.kind === 'scalar' && typeof entry.node.value === 'string'
+      ? entry.node.value
+      : undefined;
   const lookup: Lookup = (name) =>
     reading.variables.get(name) ?? textOf(own.get(name)) ?? textOf(found.get(name));
   for (const [index, item] of itemsOf(service, 'env_file').entries()) {
@@ -86,7 +88,11 @@ async function resolveEnvironment(
   for (const [name, entry] of own) found.set(name, entry);
   const rest = withoutEntry(service, 'env_file');
   if (found.size === 0) return rest;
-  return withEntry(rest, 'environment', { kind: 'map', entries: found, position: service.position });
+  return withEntry(rest, 'environment', {
+    kind: 'map',
+    entries: found,
+    position: service.position,
+  });
 }
 
 async function resolveLabels(
@@ -129,7 +135,10 @@ function toEntries(node: RawNode | undefined): ReadonlyMap<string, RawEntry> {
     const { value, position } = item;
     const equals = value.indexOf('=');
     const name = equals < 0 ? value : value.slice(0, equals);
-    entries.set(name, { position, node: scalar(equals < 0 ? null : value.slice(equals + 1), position) });
+    entries.set(name, {
+      position,
+      node: scalar(equals < 0 ? null : value.slice(equals + 1), position),
+    });
   }
   return entries;
 }

@@ -18,10 +18,10 @@ export function formatProject(
 export function formatPlain(canonical: JsonObject, format: 'yaml' | 'json'): string {
   if (format === 'json') return `${JSON.stringify(toJsonForm(canonical), undefined, 2)}\n`;
   return stringify(canonical, {
-    version: '1.2',
+    // Texts that older readers of YAML take for booleans or times are quoted.
+    schema: 'yaml-1.1',
     lineWidth: 0,
     aliasDuplicateObjects: false,
-    singleQuote: false,
     nullStr: 'null',
   });
 }

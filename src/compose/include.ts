@@ -96,7 +96,10 @@ async function load(
   for (const path of paths) {
     if ((await loading.files.kind(path)) === 'file') continue;
     const hint = 'the path is relative to the folder of the project';
-    problems.error(place, `open ${path}: no such file or directory`, { hint, code: 'E_COMPOSE_READ' });
+    problems.error(place, `open ${path}: no such file or directory`, {
+      hint,
+      code: 'E_COMPOSE_READ',
+    });
     return undefined;
   }
   const own =
@@ -143,7 +146,11 @@ function importResources(root: RawMap, imported: RawMap, { problems }: Loading):
         problems.error({ position: existing.position, path: [section, name] }, message, { hint });
       }
     }
-    made = withEntry(made, section, { kind: 'map', entries, position: (target ?? source).position });
+    made = withEntry(made, section, {
+      kind: 'map',
+      entries,
+      position: (target ?? source).position,
+    });
   }
   return made;
 }

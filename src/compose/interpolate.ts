@@ -76,7 +76,9 @@ class Interpolation {
   node(node: RawNode, path: Path, casts: PathState<Cast> | undefined): RawNode {
     switch (node.kind) {
       case 'scalar':
-        return typeof node.value === 'string' ? this.text(node, node.value, path, casts?.rule) : node;
+        return typeof node.value === 'string'
+          ? this.text(node, node.value, path, casts?.rule)
+          : node;
       case 'list':
         return {
           ...node,
@@ -107,7 +109,10 @@ class Interpolation {
     }
     for (const name of unset) {
       const name_ = JSON.stringify(name);
-      this.problems.warning(place, `The ${name_} variable is not set. Defaulting to a blank string.`);
+      this.problems.warning(
+        place,
+        `The ${name_} variable is not set. Defaulting to a blank string.`,
+      );
     }
     if (cast !== undefined) return { ...node, value: this.cast(cast, text, source, place) };
     return text === source ? node : { ...node, value: text };
@@ -125,7 +130,7 @@ class Interpolation {
     // The value may be a secret: the text of the file is shown, not what it became.
     const message = `error while interpolating: failed to cast to expected type: ${JSON.stringify(source)} is not ${noun}`;
     this.problems.error(place, message, { code: 'E_COMPOSE_INTERPOLATION' });
-    return source;
+    return cast === 'boolean' ? false : 0;
   }
 }
 
@@ -153,5 +158,7 @@ function findCast(cast: Cast, text: string): ScalarValue | undefined {
     if (!/^[-+]?[0-9]+$/.test(text)) return undefined;
     return findInteger(text.replace(/^([-+]?)0+(?=[0-9])/, '$1'));
   }
-  return /^[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$/.test(text) ? Number(text) : undefined;
+  return /^[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$/.test(text)
+    ? Number(text)
+    : undefined;
 }

@@ -47,9 +47,13 @@ function checkSections(document: RawMap, { problems }: Loading): RawMap {
   const services = document.entries.get('services');
   if (services === undefined || services.node.kind === 'map' || services.node.merge !== undefined)
     return document;
-  problems.error({ position: services.position, path: ['services'] }, 'services must be a mapping', {
-    hint: 'write each service as `NAME:` with its attributes below',
-  });
+  problems.error(
+    { position: services.position, path: ['services'] },
+    'services must be a mapping',
+    {
+      hint: 'write each service as `NAME:` with its attributes below',
+    },
+  );
   return withoutEntry(document, 'services');
 }
 

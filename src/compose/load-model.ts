@@ -20,7 +20,7 @@ import type { Loading } from './loading.ts';
 import { normalise } from './normalise.ts';
 import { ParsedFiles } from './parsed-files.ts';
 import { resolvePaths } from './paths.ts';
-import { Problems } from './problems.ts';
+import type { Problems } from './problems.ts';
 import { allProfiles, dropUnused, selectServices } from './profiles.ts';
 import { chooseProjectName } from './project-name.ts';
 import { type RawMap, findText } from './raw-tree.ts';
@@ -57,13 +57,12 @@ interface Setting {
 }
 
 /**
- * Loads the compose files and everything they refer to into one canonical model.
+ * Loads the compose files into one canonical model; `problems` gets what is wrong, and the warnings.
  *
  * @throws E_COMPOSE_NOT_FOUND if there is no file
- * @throws E_COMPOSE_… with all problems of all files, as text and in `details.diagnostics`
+ * @throws E_COMPOSE_… with all problems of all files
  */
-export async function loadModel(options: LoadOptions): Promise<Model> {
-  const problems = new Problems();
+export async function loadModelWith(options: LoadOptions, problems: Problems): Promise<Model> {
   const setting = await settle(options, problems);
   problems.throwIfAny(options.workingDir);
   const parsed = new ParsedFiles(setting.files, problems);
@@ -152,7 +151,10 @@ async function nameInFiles(setting: Setting, parsed: ParsedFiles): Promise<strin
     for (const document of file.documents) {
       const name = findText(document, 'name');
       if (name === undefined || name === '') continue;
-      found = options.interpolate === false ? name : substitute(name, lookupIn(variables, options.userIds)).text;
+      found =
+        options.interpolate === false
+          ? name
+          : substitute(name, lookupIn(variables, options.userIds)).text;
     }
   }
   return found;

@@ -28,6 +28,8 @@ export interface LoadOptions {
   readonly checkConsistency?: boolean | undefined;
   /** False keeps `env_file` instead of reading it. */
   readonly resolveEnvironment?: boolean | undefined;
+  /** True: what ocup cannot run is a warning instead of an error, for commands that only show things. */
+  readonly allowsUnsupported?: boolean | undefined;
   /** Read from instead of the disk. */
   readonly sourceFiles?: SourceFiles | undefined;
 }

@@ -31,7 +31,11 @@ export interface MergeOptions {
  * @see compose-spec 13-merge.md
  */
 export function mergeFiles(base: RawMap | undefined, over: RawMap, options: MergeOptions): RawMap {
-  const start = base ?? { kind: 'map', entries: new Map<string, RawEntry>(), position: over.position };
+  const start = base ?? {
+    kind: 'map',
+    entries: new Map<string, RawEntry>(),
+    position: over.position,
+  };
   return new Merge(options).maps(start, over, [], RULES);
 }
 
@@ -99,7 +103,11 @@ class Merge {
       if (node.merge === 'reset') {
         if (this.options.keepsTags) entries.set(key, entry);
         else entries.delete(key);
-      } else if (existing === undefined || node.merge === 'override' || existing.merge === 'reset') {
+      } else if (
+        existing === undefined ||
+        node.merge === 'override' ||
+        existing.merge === 'reset'
+      ) {
         entries.set(key, { ...entry, node: this.settled(node) });
       } else {
         const merged = this.nodes(existing, node, [...path, key], state?.next(key));
@@ -148,7 +156,11 @@ class Merge {
     if (node.kind === 'list') {
       if (!node.items.some(hasTags)) return node;
       const items = node.items.filter((item) => item.merge !== 'reset');
-      return { kind: 'list', items: items.map((item) => this.settled(item)), position: node.position };
+      return {
+        kind: 'list',
+        items: items.map((item) => this.settled(item)),
+        position: node.position,
+      };
     }
     if (!hasTags(node)) return node;
     const entries = new Map<string, RawEntry>();
@@ -241,8 +253,10 @@ export function pairsOf(map: RawMap): readonly RawNode[] {
   };
   for (const [key, entry] of map.entries) {
     const { node } = entry;
-    if (node.kind === 'scalar') add(node.value === null ? key : `${key}=${scalarText(node.value)}`, entry);
-    else if (node.kind === 'list') for (const item of node.items) add(`${key}=${textOf(item)}`, entry);
+    if (node.kind === 'scalar')
+      add(node.value === null ? key : `${key}=${scalarText(node.value)}`, entry);
+    else if (node.kind === 'list')
+      for (const item of node.items) add(`${key}=${textOf(item)}`, entry);
     else pairs.push({ text: key, node });
   }
   pairs.sort((a, b) => (a.text < b.text ? -1 : Number(a.text > b.text)));

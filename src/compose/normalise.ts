@@ -20,7 +20,11 @@ import {
  * @see compose-spec 06-networks.md#the-default-network, 05-services.md#depends_on
  */
 export function normalise(root: RawMap, projectName: string, variables: Variables): RawMap {
-  let made = withEntry(root, 'name', scalar(projectName, findChild(root, 'name')?.position ?? root.position));
+  let made = withEntry(
+    root,
+    'name',
+    scalar(projectName, findChild(root, 'name')?.position ?? root.position),
+  );
   const services = findMap(made, 'services');
   if (services !== undefined) {
     const entries = new Map<string, RawEntry>();
@@ -48,7 +52,9 @@ function service(node: RawMap, variables: Variables): RawMap {
 
 function completeBuild(build: RawMap, variables: Variables): RawMap {
   let made = build;
-  const hasFile = ['dockerfile', 'dockerfile_inline'].some((key) => findText(build, key) !== undefined);
+  const hasFile = ['dockerfile', 'dockerfile_inline'].some(
+    (key) => findText(build, key) !== undefined,
+  );
   if (!hasFile) made = withEntry(made, 'dockerfile', scalar('Dockerfile', build.position));
   const args = findChild(made, 'args');
   return args === undefined ? made : withEntry(made, 'args', resolveArgs(args, variables));

@@ -31,7 +31,12 @@ export function resolvePaths(root: RawMap, base: PathBase): RawMap {
 
 /** `path` below the folder of `base`, unless it is absolute or starts with `~`. */
 export function resolvePath(path: string, base: PathBase): string {
-  if (path === '' || path.startsWith('/') || /^[A-Za-z]:[\\/]/.test(path) || path.startsWith('\\\\'))
+  if (
+    path === '' ||
+    path.startsWith('/') ||
+    /^[A-Za-z]:[\\/]/.test(path) ||
+    path.startsWith('\\\\')
+  )
     return path;
   if (path === '~' || path.startsWith('~/')) return join(base.home, path.slice(1));
   return join(base.folder, path);
@@ -64,7 +69,10 @@ function resolveNode(
     case 'scalar':
       return node;
     case 'list':
-      return { ...node, items: node.items.map((item, i) => resolveNode(item, base, state.next(i))) };
+      return {
+        ...node,
+        items: node.items.map((item, i) => resolveNode(item, base, state.next(i))),
+      };
     case 'map': {
       const entries = new Map<string, RawEntry>();
       for (const [key, entry] of node.entries) {

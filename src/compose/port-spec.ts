@@ -10,7 +10,8 @@ export interface PortSpec {
 }
 
 export type PortSpecs =
-  { readonly kind: 'ports'; readonly ports: readonly PortSpec[] } | { readonly kind: 'invalid'; readonly reason: string };
+  | { readonly kind: 'ports'; readonly ports: readonly PortSpec[] }
+  | { readonly kind: 'invalid'; readonly reason: string };
 
 interface Range {
   readonly start: number;
@@ -27,7 +28,8 @@ const PROTOCOLS = new Set(['tcp', 'udp', 'sctp']);
  */
 export function parsePortSpec(text: string): PortSpecs {
   const [ports = '', protocolText] = text.split('/');
-  const protocol = protocolText === undefined || protocolText === '' ? 'tcp' : protocolText.toLowerCase();
+  const protocol =
+    protocolText === undefined || protocolText === '' ? 'tcp' : protocolText.toLowerCase();
   const { ip, host, container } = splitFields(ports);
   const hostIp = ip === undefined ? undefined : findAddress(ip);
   if (hostIp === undefined && ip !== undefined) return invalid(`Invalid ip address: ${ip}`);
@@ -37,7 +39,9 @@ export function parsePortSpec(text: string): PortSpecs {
   const published = host === '' ? undefined : findRange(host);
   if (host !== '' && published === undefined) return invalid(`Invalid hostPort: ${host}`);
   if (published !== undefined && !fits(published, targets)) {
-    return invalid(`Invalid ranges specified for container and host Ports: ${container} and ${host}`);
+    return invalid(
+      `Invalid ranges specified for container and host Ports: ${container} and ${host}`,
+    );
   }
   if (!PROTOCOLS.has(protocol)) return invalid(`Invalid proto: ${protocolText ?? ''}`);
   return { kind: 'ports', ports: expand({ hostIp, targets, published, protocol }) };

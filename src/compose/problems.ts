@@ -33,6 +33,16 @@ export class Problems {
     return this.errors;
   }
 
+  /** Whether an error has been told at `path` or below it. */
+  hasErrorBelow(path: Path): boolean {
+    const start = formatPath(path);
+    for (const { diagnostic } of this.found.values()) {
+      if (diagnostic.severity !== 'error' || !diagnostic.path.startsWith(start)) continue;
+      if (/^(?:$|[.[])/.test(diagnostic.path.slice(start.length))) return true;
+    }
+    return false;
+  }
+
   /** All, in the order of the files and lines. */
   list(): readonly Diagnostic[] {
     return [...this.found.values()].map((found) => found.diagnostic).sort(byPosition);
@@ -65,7 +75,8 @@ export class Problems {
   ): void {
     const { position } = place;
     const path = formatPath(place.path);
-    const where = position === undefined ? '' : `${position.file}:${position.line}:${position.column}`;
+    const where =
+      position === undefined ? '' : `${position.file}:${position.line}:${position.column}`;
     const key = `${severity} ${where} ${path} ${message}`;
     if (this.found.has(key)) return;
     if (severity === 'error') this.errors += 1;

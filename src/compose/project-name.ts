@@ -39,7 +39,11 @@ function invalidName(name: string): OcupError {
   const rule =
     'must consist only of lowercase alphanumeric characters, hyphens, and underscores as well as start with a letter or number';
   const fit = normaliseName(name);
-  return new OcupError('E_COMPOSE_INVALID', `invalid project name ${JSON.stringify(name)}: ${rule}`, {
-    hint: fit === '' ? undefined : `use ${JSON.stringify(fit)}`,
-  });
+  return new OcupError(
+    'E_COMPOSE_INVALID',
+    `invalid project name ${JSON.stringify(name)}: ${rule}`,
+    {
+      hint: fit === '' ? undefined : `use ${JSON.stringify(fit)}`,
+    },
+  );
 }

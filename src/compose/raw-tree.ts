@@ -183,7 +183,9 @@ export function fingerprint(node: RawNode): string {
     case 'list':
       return `[${node.items.map(fingerprint).join()}]`;
     case 'map': {
-      const pairs = [...node.entries].map(([key, { node: value }]) => `${JSON.stringify(key)}:${fingerprint(value)}`);
+      const pairs = [...node.entries].map(
+        ([key, { node: value }]) => `${JSON.stringify(key)}:${fingerprint(value)}`,
+      );
       return `{${pairs.sort().join()}}`;
     }
   }

@@ -151,7 +151,8 @@ class DocumentReader {
     const maps: RawMap[] = [];
     for (const one of sources) {
       if (one.kind === 'map') maps.push(one);
-      else this.failAt(one.position, path, 'map merge requires map or sequence of maps as the value');
+      else
+        this.failAt(one.position, path, 'map merge requires map or sequence of maps as the value');
     }
     return maps;
   }
@@ -165,7 +166,11 @@ class DocumentReader {
     const earlier = entries.get(key);
     if (earlier !== undefined) {
       const first = `at line ${earlier.position.line}`;
-      this.failAt(position, [...path, key], `mapping key ${JSON.stringify(key)} already defined ${first}`);
+      this.failAt(
+        position,
+        [...path, key],
+        `mapping key ${JSON.stringify(key)} already defined ${first}`,
+      );
     }
     entries.set(key, { position, node: this.node(asNode(pair.value), [...path, key], offset) });
   }

@@ -106,10 +106,7 @@ const deploy = objectOf({
   labels,
   update_config: kept(update),
   rollback_config: kept(update),
-  resources: inJson(
-    objectOf({ limits: kept(resource), reservations: kept(resource) }),
-    'object',
-  ),
+  resources: inJson(objectOf({ limits: kept(resource), reservations: kept(resource) }), 'object'),
   restart_policy: kept(
     objectOf({
       condition: text,

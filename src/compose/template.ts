@@ -1,6 +1,7 @@
 /** How a text with variables can be wrong. */
 export type TemplateFault =
-  { readonly kind: 'syntax'; readonly text: string } | { readonly kind: 'required'; readonly text: string };
+  | { readonly kind: 'syntax'; readonly text: string }
+  | { readonly kind: 'required'; readonly text: string };
 
 /** What stands for one variable. */
 export interface Variable {
@@ -58,7 +59,12 @@ type Operator = '' | '-' | ':-' | '?' | ':?' | '+' | ':+';
 
 type Part =
   | { readonly kind: 'literal'; readonly text: string }
-  | { readonly kind: 'variable'; readonly name: string; readonly operator: Operator; readonly operand: string }
+  | {
+      readonly kind: 'variable';
+      readonly name: string;
+      readonly operator: Operator;
+      readonly operand: string;
+    }
   | { readonly kind: 'invalid'; readonly text: string };
 
 const NAMED = /\$([_a-zA-Z][_a-zA-Z0-9]*)/y;
@@ -83,7 +89,11 @@ function splitTemplate(template: string): readonly Part[] {
       at = dollar + 2;
     } else if (next === '{') {
       const end = closingBrace(template, dollar);
-      flush(end < 0 ? { kind: 'invalid', text: template.slice(dollar) } : bracedPart(template.slice(dollar, end + 1)));
+      flush(
+        end < 0
+          ? { kind: 'invalid', text: template.slice(dollar) }
+          : bracedPart(template.slice(dollar, end + 1)),
+      );
       at = end < 0 ? template.length : end + 1;
     } else {
       NAMED.lastIndex = dollar;
@@ -101,7 +111,12 @@ function splitTemplate(template: string): readonly Part[] {
 function bracedPart(text: string): Part {
   const match = BRACED.exec(text.slice(2, -1));
   if (match?.[1] === undefined) return { kind: 'invalid', text };
-  return { kind: 'variable', name: match[1], operator: parseOperator(match[2]), operand: match[3] ?? '' };
+  return {
+    kind: 'variable',
+    name: match[1],
+    operator: parseOperator(match[2]),
+    operand: match[3] ?? '',
+  };
 }
 
 function parseOperator(text: string | undefined): Operator {
@@ -154,7 +169,10 @@ class Evaluation {
     if (!takesOperand) return operator.endsWith('+') ? '' : (value ?? '');
     if (!operator.endsWith('?')) return other;
     const reason = other === '' ? '' : `: ${other}`;
-    this.fault ??= { kind: 'required', text: `required variable ${name} is missing a value${reason}` };
+    this.fault ??= {
+      kind: 'required',
+      text: `required variable ${name} is missing a value${reason}`,
+    };
     return '';
   }
 

@@ -1,5 +1,12 @@
 import { type PathState, compilePaths } from './path-table.ts';
-import { type RawEntry, type RawMap, type RawNode, findChild, findText, scalarText } from './raw-tree.ts';
+import {
+  type RawEntry,
+  type RawMap,
+  type RawNode,
+  findChild,
+  findText,
+  scalarText,
+} from './raw-tree.ts';
 import { parseVolumeSpec } from './volume-spec.ts';
 
 /**
@@ -54,7 +61,9 @@ const KEYS: PathState<KeyOf> = compilePaths<KeyOf>({
 function unique(node: RawNode, state: PathState<KeyOf> | undefined): RawNode {
   if (state === undefined || node.kind === 'scalar') return node;
   if (node.kind === 'list') {
-    return state.rule === undefined ? node : { ...node, items: uniqueItems(node.items, state.rule) };
+    return state.rule === undefined
+      ? node
+      : { ...node, items: uniqueItems(node.items, state.rule) };
   }
   let changed: Map<string, RawEntry> | undefined;
   for (const [key, entry] of node.entries) {

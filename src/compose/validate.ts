@@ -26,9 +26,18 @@ export function validate(root: RawMap, problems: Problems): RawMap {
 }
 
 /** Holds an entry of `include` against the schema; undefined if it does not fit. */
-export function validateInclude(node: RawNode, path: Path, problems: Problems): RawNode | undefined {
+export function validateInclude(
+  node: RawNode,
+  path: Path,
+  problems: Problems,
+): RawNode | undefined {
   const root = composeSchema();
-  return new Validation(root, problems).node(node, { $ref: '#/$defs/include' }, path, node.position);
+  return new Validation(root, problems).node(
+    node,
+    { $ref: '#/$defs/include' },
+    path,
+    node.position,
+  );
 }
 
 /** Where people look for an attribute that belongs elsewhere. */
@@ -92,9 +101,10 @@ class Validation {
     if (type === undefined) return true;
     const types = typeof type === 'string' ? [type] : type;
     if (types.some((one) => isOfType(node, one))) return true;
-    const isQuotable =
-      node.kind === 'scalar' && node.value !== null && types.includes('string');
-    const hint = isQuotable ? `put it in quotes: ${JSON.stringify(scalarText(node.value))}` : undefined;
+    const isQuotable = node.kind === 'scalar' && node.value !== null && types.includes('string');
+    const hint = isQuotable
+      ? `put it in quotes: ${JSON.stringify(scalarText(node.value))}`
+      : undefined;
     this.problems.error({ position, path }, `must be ${formatTypes(types)}`, { hint });
     return false;
   }
@@ -114,7 +124,11 @@ class Validation {
       this.problems.error(place, `must be one of ${words.join(', ')}`, { hint });
       return undefined;
     }
-    if (typeof value === 'string' && schema.pattern !== undefined && !regExp(schema.pattern).test(value)) {
+    if (
+      typeof value === 'string' &&
+      schema.pattern !== undefined &&
+      !regExp(schema.pattern).test(value)
+    ) {
       this.problems.error(place, `'${value}' does not match pattern '${schema.pattern}'`);
       return undefined;
     }
@@ -136,9 +150,7 @@ class Validation {
       if (isUnique && this.isRepeated(item, { index, seen, path })) continue;
       const itemPath = [...path, index];
       const made =
-        schema.items === undefined
-          ? item
-          : this.node(item, schema.items, itemPath, item.position);
+        schema.items === undefined ? item : this.node(item, schema.items, itemPath, item.position);
       if (made !== undefined) items.push(made);
     }
     return { ...node, items };
@@ -176,7 +188,8 @@ class Validation {
         continue;
       }
       const made = this.node(entry.node, below, [...path, key], entry.position);
-      if (made !== undefined) entries.set(key, made === entry.node ? entry : { ...entry, node: made });
+      if (made !== undefined)
+        entries.set(key, made === entry.node ? entry : { ...entry, node: made });
     }
     return { ...node, entries };
   }
@@ -186,7 +199,9 @@ class Validation {
     const place = { position: entry.position, path };
     if (properties === undefined) {
       const message = `additional property ${key} is not allowed`;
-      this.problems.error(place, message, { hint: 'names hold only letters, digits, `.`, `_` and `-`' });
+      this.problems.error(place, message, {
+        hint: 'names hold only letters, digits, `.`, `_` and `-`',
+      });
       return;
     }
     const closest = findClosest(key, Object.keys(properties));

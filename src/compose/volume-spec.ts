@@ -55,7 +55,11 @@ function splitFields(text: string): readonly string[] {
   return fields;
 }
 
-function volume(source: string | undefined, target: string, options: readonly string[]): VolumeSpec {
+function volume(
+  source: string | undefined,
+  target: string,
+  options: readonly string[],
+): VolumeSpec {
   let isReadOnly = false;
   let noCopy = false;
   let propagation: string | undefined;
@@ -70,7 +74,17 @@ function volume(source: string | undefined, target: string, options: readonly st
     else ignored.push(option);
   }
   const type = source !== undefined && isHostPath(source) ? 'bind' : 'volume';
-  return { kind: 'volume', type, source, target, isReadOnly, noCopy, propagation, selinux, ignored };
+  return {
+    kind: 'volume',
+    type,
+    source,
+    target,
+    isReadOnly,
+    noCopy,
+    propagation,
+    selinux,
+    ignored,
+  };
 }
 
 function invalid(text: string, reason: string): VolumeSpec {

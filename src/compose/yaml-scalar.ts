@@ -4,7 +4,8 @@ import type { ScalarValue } from './raw-tree.ts';
 export const TIMESTAMP = Symbol('timestamp');
 
 const FLOAT = /^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$/;
-const DATE = /^\d{4}-\d{1,2}-\d{1,2}(?:$|(?:[Tt]|\s+)\d{1,2}:\d{1,2}:\d{1,2}(?:\.\d+)?(?:\s*Z|[-+]\d{2}:\d{2})?$)/;
+const DATE =
+  /^\d{4}-\d{1,2}-\d{1,2}(?:$|(?:[Tt]|\s+)\d{1,2}:\d{1,2}:\d{1,2}(?:\.\d+)?(?:\s*Z|[-+]\d{2}:\d{2})?$)/;
 const WORDS: ReadonlyMap<string, ScalarValue> = new Map<string, ScalarValue>([
   ['', null],
   ['~', null],
@@ -54,7 +55,8 @@ export function findInteger(text: string): number | bigint | undefined {
   else value = BigInt(decimal ?? '0');
   if (sign === '-') value = -value;
   if (value >= 1n << 64n || value < -(1n << 63n)) return undefined;
-  const isSafe = value <= BigInt(Number.MAX_SAFE_INTEGER) && value >= BigInt(Number.MIN_SAFE_INTEGER);
+  const isSafe =
+    value <= BigInt(Number.MAX_SAFE_INTEGER) && value >= BigInt(Number.MIN_SAFE_INTEGER);
   return isSafe ? Number(value) : value;
 }
 

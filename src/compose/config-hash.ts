@@ -1,0 +1,46 @@
+import { createHash } from 'node:crypto';
+import type { Mount } from '../model/container.ts';
+import type { Json, JsonObject } from '../model/project.ts';
+import { isList, isObject } from './fields.ts';
+
+/** What may change without a container having to be made anew. */
+const IGNORED = new Set([
+  'attach',
+  'build',
+  'depends_on',
+  'develop',
+  'profiles',
+  'pull_policy',
+  'pull_refresh_after',
+  'scale',
+]);
+
+/**
+ * SHA-256 over the canonical form of a service, without what does not concern its containers, and over the
+ * files whose content comes from the project; 64 hex digits. The order of keys does not matter.
+ */
+export function configHash(service: JsonObject, mounts: readonly Mount[] = []): string {
+  const kept = Object.entries(service).filter(
+    ([key]) => !IGNORED.has(key) && !key.startsWith('x-'),
+  );
+  const relevant: Record<string, Json> = Object.fromEntries(kept);
+  const { deploy } = relevant;
+  if (isObject(deploy)) {
+    const { replicas: _, ...others } = deploy;
+    if (Object.keys(others).length > 0) relevant['deploy'] = others;
+    else delete relevant['deploy'];
+  }
+  const contents = mounts.flatMap((mount) =>
+    mount.kind === 'file' ? [`${mount.target}\0${mount.content}`] : [],
+  );
+  const text = JSON.stringify([sorted(relevant), contents]);
+  return createHash('sha256').update(text).digest('hex');
+}
+
+function sorted(value: Json): Json {
+  if (isObject(value)) {
+    const keys = Object.keys(value).sort();
+    return Object.fromEntries(keys.map((key) => [key, sorted(value[key] ?? null)]));
+  }
+  return isList(value) ? value.map(sorted) : value;
+}

@@ -1,0 +1,55 @@
+import type { Project } from '../model/project.ts';
+import type { LoadOptions } from './load-options.ts';
+import { type Model, loadModelWith } from './load-model.ts';
+import { Problems } from './problems.ts';
+import { type RawMap, entriesOf, findText } from './raw-tree.ts';
+import { CONTENT_KEY } from './resolve-variables.ts';
+import { reportSupport } from './support.ts';
+import { toProject } from './to-project.ts';
+
+/**
+ * Loads the compose files, and everything they refer to, into a complete project. Reads files, and does
+ * nothing else: the same files and options make the same project.
+ *
+ * @throws E_COMPOSE_NOT_FOUND if there is no compose file
+ * @throws E_COMPOSE_… with all problems of all files: as text, a line each with `file:line:column`, and as
+ *   `details.diagnostics`
+ */
+export async function loadProject(options: LoadOptions): Promise<Project> {
+  const problems = new Problems();
+  const model = await loadModelWith(options, problems);
+  const project = toProject(model, {
+    projectName: model.name,
+    workingDir: model.workingDir,
+    canonical: model.canonical,
+    root: model.root,
+    problems,
+    contents: contentsOf(model.root),
+    allowsUnsupported: options.allowsUnsupported === true,
+  });
+  problems.throwIfAny(options.workingDir);
+  reportSupport(model.root, problems);
+  return { ...project, diagnostics: problems.list() };
+}
+
+/**
+ * Loads the compose files into their canonical model only, which is what `config` shows: also of what cannot
+ * be run, and with variables, relative paths or inconsistencies kept when the options say so.
+ *
+ * @throws E_COMPOSE_… as `loadProject` does
+ */
+export async function loadModel(options: LoadOptions): Promise<Model> {
+  const problems = new Problems();
+  return loadModelWith(options, problems);
+}
+
+function contentsOf(root: RawMap): ReadonlyMap<string, string> {
+  const contents = new Map<string, string>();
+  for (const section of ['secrets', 'configs']) {
+    for (const [name, { node }] of entriesOf(root, section)) {
+      const content = findText(node, CONTENT_KEY);
+      if (content !== undefined) contents.set(`${section}.${name}`, content);
+    }
+  }
+  return contents;
+}
