@@ -1,17 +1,20 @@
+import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import { installRoot } from '../../../src/base/install-root.ts';
 import { buildSpec } from '../../../src/bundle/build-spec.ts';
 import { buildExecProcess } from '../../../src/bundle/exec-process.ts';
 import { portableHost } from '../../../src/bundle/portable-host.ts';
 import { resolveUser } from '../../../src/bundle/resolve-user.ts';
 import { formatJson } from '../../../src/base/json.ts';
 import { probeHost, specHost } from '../../../src/host/facts.ts';
-import { lookUpDevices } from '../../../src/host/devices.ts';
+import { listDevices, lookUpDevices } from '../../../src/host/devices.ts';
 import { NO_RESOURCES } from '../../support/project-values.ts';
 import { specInput, type SpecInputChanges } from '../../support/spec-values.ts';
 import { RuntimeBundle, RUNTIMES, type RuntimeResult } from './runtime-bundle.ts';
 
+const INIT = join(installRoot(), 'build/Release/ocup-init');
 const MIB = 1024 * 1024;
 const host = specHost(await probeHost({ dataDir: '/' }));
 
@@ -153,12 +156,27 @@ describe.each(RUNTIMES)('a bundle under $name', ({ path, obstacle }) => {
 
   check(title('privileged has what the machine can give'), async () => {
     const script = 'grep -E "^(CapEff|Seccomp):" /proc/self/status; touch /sys/x 2>&1 || true';
-    const [caps, seccomp, refusal] = await linesOf(script, { config: { isPrivileged: true } });
+    const [caps, seccomp, refusal] = await linesOf(script, {
+      config: { isPrivileged: true },
+      devices: await listDevices(),
+    });
     const bits = BigInt(`0x${caps?.split('\t')[1] ?? '0'}`);
     expect(bits.toString(2).split('1').length - 1).toBe(host.knownCapabilities.length);
     expect(seccomp).toBe('Seccomp:\t0');
     // sysfs refuses new files by itself; a read-only mount would say so.
     expect(refusal).not.toContain('Read-only');
+  });
+
+  const initCheck = existsSync(INIT) ? check : test.skip;
+  const initTitle = existsSync(INIT)
+    ? title
+    : (text: string) => `${text} (skipped: needs ocup-init)`;
+
+  initCheck(initTitle('with init has it as its first process'), async () => {
+    const script = 'cat /proc/1/comm; echo $$';
+    const [name, pid] = await linesOf(script, { config: { hasInit: true }, initPath: INIT });
+    expect(name).toBe('docker-init');
+    expect(pid).not.toBe('1');
   });
 
   check(title('runs a further process as another user'), async () => {
