@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import ts from 'typescript';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
 
@@ -47,9 +48,7 @@ function readImports(): Import[] {
     .filter((file) => file.endsWith('.ts'))
     .flatMap((file) => {
       const text = readFileSync(join(ROOT, 'src', file), 'utf8');
-      const specifiers = [...text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map(
-        (match) => match[1] ?? '',
-      );
+      const specifiers = ts.preProcessFile(text).importedFiles.map((item) => item.fileName);
       const room = file.split('/')[0] ?? '';
       return specifiers.map((target) => ({ file: join('src', file), from: room, target }));
     });
