@@ -21,6 +21,7 @@ export const LINK_ATTRIBUTE = {
   netNsPid: 19,
   alias: 20,
   familySpec: 26,
+  group: 27,
 } as const;
 
 const LINK_INFO = { kind: 1, data: 2, slaveKind: 4, slaveData: 5 } as const;
@@ -159,6 +160,25 @@ export function setUpLink(index: number, hasLinkLocalIpv6: boolean): Message {
 /** `ip link delete NAME` */
 export function deleteLink(name: string): Message {
   const body = Buffer.concat([linkHeader(), attribute(LINK_ATTRIBUTE.name, text(name))]);
+  return { type: TYPE.deleteLink, flags: 0, body };
+}
+
+/** `ip link set NAME group GROUP` */
+export function setLinkGroup(name: string, group: number): Message {
+  return {
+    type: TYPE.setLink,
+    flags: 0,
+    body: Buffer.concat([
+      linkHeader(),
+      attribute(LINK_ATTRIBUTE.name, text(name)),
+      attribute(LINK_ATTRIBUTE.group, u32(group)),
+    ]),
+  };
+}
+
+/** `ip link delete group GROUP` */
+export function deleteLinkGroup(group: number): Message {
+  const body = Buffer.concat([linkHeader(), attribute(LINK_ATTRIBUTE.group, u32(group))]);
   return { type: TYPE.deleteLink, flags: 0, body };
 }
 

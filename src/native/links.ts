@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { existsSync } from 'node:fs';
 
 import { delay } from '../base/abort.ts';
@@ -13,9 +14,11 @@ import {
   addDefaultRoute,
   addVeth,
   deleteLink,
+  deleteLinkGroup,
   getLink,
   listLinks,
   listRoutes,
+  setLinkGroup,
   setUpBridge,
   setUpBridgePort,
   setUpLink,
@@ -143,11 +146,23 @@ export class Links implements Disposable {
 
   /** Removes a link; one that is not there counts as removed. */
   async remove(name: string): Promise<void> {
-    try {
-      await this.socket.request([deleteLink(name)]);
-    } catch (error) {
-      if (findErrno(error) !== 'ENODEV') throw error;
+    await this.requestIfThere([deleteLink(name)]);
+  }
+
+  /**
+   * Removes links together; those that are not there count as removed. The kernel waits for packets that are
+   * on their way, some ten milliseconds, and does so but once for a group.
+   */
+  async removeAll(names: readonly string[]): Promise<void> {
+    const [only, ...others] = names;
+    if (only === undefined) return;
+    if (others.length === 0) {
+      await this.remove(only);
+      return;
     }
+    const group = randomInt(2 ** 30, 2 ** 31);
+    await this.requestIfThere(names.map((name) => setLinkGroup(name, group)));
+    await this.requestIfThere([deleteLinkGroup(group)]);
   }
 
   /**
@@ -173,6 +188,14 @@ export class Links implements Disposable {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  private async requestIfThere(messages: readonly Message[]): Promise<void> {
+    try {
+      await this.socket.request(messages);
+    } catch (error) {
+      if (findErrno(error) !== 'ENODEV') throw error;
+    }
   }
 
   private async get(name: string): Promise<Link> {

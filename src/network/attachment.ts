@@ -21,7 +21,7 @@ export interface AttachOptions {
 
 /**
  * Makes a container's links: loopback up, then a pair of links for each endpoint with address and routes.
- * Resolves once packets pass. What it made before it failed is for `detach` to remove.
+ * Resolves once packets pass. What it made before it failed is for the caller to remove: the links named in `planned`.
  *
  * @throws the kernel's error
  */
@@ -40,11 +40,6 @@ export async function attach(
       options.links.waitOperational(network.record.bridge, UP_TIMEOUT_MS),
     ]),
   );
-}
-
-/** Removes the host's ends of links; those that are gone with their namespace count as removed. */
-export async function detach(links: Links, vethNames: readonly string[]): Promise<void> {
-  for (const name of vethNames) await links.remove(name);
 }
 
 async function attachEndpoint(
@@ -68,6 +63,8 @@ async function attachEndpoint(
     await options.links.addVeth(request, alias);
   } catch (error) {
     if (findErrno(error) !== 'EEXIST') throw error;
+    const found = await options.links.find(planned.vethName);
+    if (found !== undefined && found.alias !== alias) throw error;
     // The container's former namespace is still on its way out.
     await options.links.remove(planned.vethName);
     await options.links.addVeth(request, alias);

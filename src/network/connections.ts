@@ -5,7 +5,8 @@ import { Scope } from '../base/scope.ts';
 import type { Endpoint, EndpointState, PortBinding, PublishedPort } from '../model/container.ts';
 import { forgetUdpFlows } from '../native/conntrack.ts';
 import type { Links } from '../native/links.ts';
-import { attach, detach } from './attachment.ts';
+import { attach } from './attachment.ts';
+import { coalesce } from './coalesce.ts';
 import { DnsServer } from './dns-server.ts';
 import {
   type PlannedEndpoint,
@@ -70,9 +71,16 @@ export class Connections {
   private readonly connected = new Map<string, Connection>();
   private readonly names = new NameBook();
   private readonly locks = new KeyedMutex();
+  private readonly linksToRemove = new Set<string>();
+  private readonly removeNow: () => Promise<void>;
 
   constructor(options: ConnectionsOptions) {
     this.options = options;
+    this.removeNow = coalesce(async () => {
+      const names = [...this.linksToRemove];
+      this.linksToRemove.clear();
+      await options.links.removeAll(names);
+    });
   }
 
   /** The ports that the kernel forwards for connected containers. */
@@ -138,7 +146,7 @@ export class Connections {
   }
 
   private async end(containerId: string): Promise<void> {
-    const { catalog, links, firewall } = this.options;
+    const { catalog, firewall } = this.options;
     const connection = this.connected.get(containerId);
     this.connected.delete(containerId);
     this.names.remove(containerId);
@@ -146,8 +154,15 @@ export class Connections {
     connection?.publication?.close();
     releaseEndpoints(containerId, catalog.list());
     const veths = connection?.planned.map((it) => it.vethName) ?? (await this.veths(containerId));
-    await detach(links, veths);
-    if ((connection?.publication?.forwards.length ?? 0) > 0) await firewall.apply();
+    const hasForwards = (connection?.publication?.forwards.length ?? 0) > 0;
+    await Promise.all([this.removeLinks(veths), hasForwards ? firewall.apply() : undefined]);
+  }
+
+  /** Those that are gone with their namespace count as removed. */
+  private async removeLinks(names: readonly string[]): Promise<void> {
+    if (names.length === 0) return;
+    for (const name of names) this.linksToRemove.add(name);
+    await this.removeNow();
   }
 
   private async forward(containerName: string, forwards: readonly PortForward[]): Promise<void> {
@@ -221,7 +236,7 @@ export class Connections {
   ): Promise<void> {
     const { containerId, containerName, pid } = request;
     const veths = planned.map((it) => it.vethName);
-    scope.defer(() => detach(this.options.links, veths));
+    scope.defer(() => this.removeLinks(veths));
     try {
       await attach({ ...this.options, containerId, pid }, planned);
     } catch (cause) {
