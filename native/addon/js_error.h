@@ -2,7 +2,7 @@
 
 #include <napi.h>
 
-#include <functional>
+#include <exception>
 
 #include "base/error.h"
 
@@ -11,6 +11,13 @@ namespace ocup {
 /** The JavaScript error of a failed system call, with `code`, `errno`, `syscall` and, if it is
  * known, `path`. */
 Napi::Error to_js_error(Napi::Env env, const SysError& error);
+
+/**
+ * The JavaScript error of whatever was thrown. Beside system calls, `code` is set for layers that
+ * cannot be unpacked (`LAYER_FORMAT`, `LAYER_LIMIT`) and for work that was given up
+ * (`LAYER_CANCELLED`).
+ */
+Napi::Error to_js_error(Napi::Env env, const std::exception_ptr& failure);
 
 /** Runs `work`; a SysError goes to JavaScript as `to_js_error` words it. */
 template <typename Work>

@@ -2,11 +2,11 @@
 
 #include <napi.h>
 
+#include <exception>
 #include <optional>
 #include <utility>
 
 #include "addon/js_error.h"
-#include "base/error.h"
 
 namespace ocup {
 
@@ -31,14 +31,14 @@ class PromiseWorker : public Napi::AsyncWorker {
   void Execute() override {
     try {
       result_.emplace(work_());
-    } catch (const SysError& error) {
-      sys_error_.emplace(error);
+    } catch (...) {
+      failure_ = std::current_exception();
     }
   }
 
   void OnOK() override {
-    if (sys_error_) {
-      deferred_.Reject(to_js_error(Env(), *sys_error_).Value());
+    if (failure_) {
+      deferred_.Reject(to_js_error(Env(), failure_).Value());
     } else {
       deferred_.Resolve(convert_(Env(), *result_));
     }
@@ -51,7 +51,7 @@ class PromiseWorker : public Napi::AsyncWorker {
   Work work_;
   Convert convert_;
   std::optional<Result> result_;
-  std::optional<SysError> sys_error_;
+  std::exception_ptr failure_;
 };
 
 /** Starts a PromiseWorker, which deletes itself, and gives its promise. */

@@ -11,6 +11,40 @@ interface RawSpawnOptions {
   readonly newSession: boolean;
 }
 
+/** Empty strings stand for what is not wanted. */
+interface RawUnpackOptions {
+  readonly source: string;
+  readonly blob: string;
+  readonly target: string;
+  readonly isBase: boolean;
+  readonly maxBytes: number;
+  readonly maxEntries: number;
+  readonly queueBytes: number;
+}
+
+interface RawUnpackResult {
+  readonly digest: string;
+  readonly size: number;
+  readonly diffId: string;
+}
+
+export interface RawSkipped {
+  readonly owners: number;
+  readonly devices: number;
+  readonly attributes: number;
+}
+
+interface RawLayerUnpacker {
+  /** False: enough until the next event. */
+  push(bytes: Buffer): boolean;
+  end(): void;
+  cancel(): void;
+  settle(below: readonly string[]): Promise<RawSkipped>;
+}
+
+/** No argument: there is room again. Else the end, with an error or a result. */
+type RawUnpackEvent = (error?: Error | null, result?: RawUnpackResult) => void;
+
 /**
  * What the addon exports: numbers, strings and Buffers, unchecked. Failed system calls are errors with
  * `code`, `errno`, `syscall` and often `path`. Use the doors beside this file instead.
@@ -38,6 +72,21 @@ export interface RawAddon {
   readonly openNetlink: (pid: number, protocol: number) => Promise<number>;
   readonly transactNetlink: (fd: number, requests: Buffer, count: number) => Promise<Buffer>;
   readonly runNft: (commands: string) => Promise<readonly [isDone: boolean, text: string]>;
+  readonly LayerUnpacker: new (
+    options: RawUnpackOptions,
+    onEvent: RawUnpackEvent,
+  ) => RawLayerUnpacker;
+  readonly findInLayers: (
+    folders: readonly string[],
+    path: string,
+    isFollowed: boolean,
+  ) => Promise<
+    | readonly [layer: number, path: string, mode: number, size: number, uid: number, gid: number]
+    | undefined
+  >;
+  readonly exportTree: (folders: readonly string[], target: string) => Promise<number>;
+  readonly removeTree: (path: string) => Promise<number>;
+  readonly syncFileSystem: (path: string) => Promise<void>;
 }
 
 let loaded: RawAddon | undefined;

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "addon/block_channel.h"
+#include "addon/byte_queue.h"
+#include "addon/layer_tree.h"
+
+namespace ocup {
+
+struct PipelineRequest {
+  /** A blob to read; empty: the bytes are pushed. */
+  std::string source;
+  /** The file to write the blob to; empty: none. */
+  std::string blob;
+  /** The folder to unpack to; empty: the blob is not unpacked. */
+  std::string target;
+  bool is_base = false;
+  LayerLimits limits = {};
+  /** The bytes that may wait to be taken. */
+  size_t queue_bytes = 0;
+};
+
+struct PipelineResult {
+  /** Of the blob. */
+  std::string digest;
+  uint64_t size = 0;
+  /** Of what it expands to; empty when it was not unpacked. */
+  std::string diff_id;
+};
+
+/**
+ * One blob on its way, on two threads of its own:
+ *
+ *     push ─▶ queue ─▶ [ digest · write blob · decompress ] ─▶ blocks ─▶ [ digest · write files ]
+ *
+ * All of it happens at once; memory is bounded by the queue and the blocks.
+ */
+class LayerPipeline {
+ public:
+  /** `on_room` and `on_done` are called on threads of the pipeline; `on_done` last, and once. */
+  LayerPipeline(PipelineRequest request, std::function<void()> on_room,
+                std::function<void()> on_done);
+  ~LayerPipeline();
+  LayerPipeline(const LayerPipeline&) = delete;
+  LayerPipeline& operator=(const LayerPipeline&) = delete;
+
+  void start();
+  /** False: enough for now. */
+  bool push(std::string bytes) { return queue_.push(std::move(bytes)); }
+  void end() { queue_.end(); }
+  /** Gives up; `on_done` is called all the same. */
+  void cancel();
+  void join();
+
+  /** After `on_done`: what it came to. Throws what went wrong: SysError, LayerError, Cancelled,
+   * std::exception. */
+  const PipelineResult& result() const;
+  /** The unpacked layer, after success. */
+  LayerTree& tree() { return *tree_; }
+  const PipelineRequest& request() const { return request_; }
+
+ private:
+  void read_blob();
+  void take(std::string_view bytes, class Decompressor* decompressor, class Sha256& digest,
+            BlockWriter& writer);
+  void write_files();
+  void run(void (LayerPipeline::*work)());
+  void fail(std::exception_ptr failure);
+
+  const PipelineRequest request_;
+  const std::function<void()> on_done_;
+  ByteQueue queue_;
+  BlockChannel blocks_;
+  UniqueFd blob_;
+  std::unique_ptr<LayerTree> tree_;
+  PipelineResult result_;
+  std::mutex mutex_;
+  std::exception_ptr failure_;
+  std::thread reader_;
+  std::thread writer_;
+};
+
+}  // namespace ocup

@@ -1,0 +1,92 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <optional>
+#include <string>
+
+#include "addon/addon.h"
+#include "addon/file_metadata.h"
+#include "addon/folder_entries.h"
+#include "addon/js_values.h"
+#include "addon/merged_view.h"
+#include "addon/promise_worker.h"
+#include "addon/tree_export.h"
+#include "base/error.h"
+#include "base/file.h"
+
+namespace ocup {
+
+namespace {
+
+/**
+ * `findInLayers(folders from the top, path, isFollowed) → promise of [index of the folder, path in
+ * it, mode, size, uid, gid] or undefined`.
+ */
+Napi::Value find_in_layers(const Napi::CallbackInfo& info) {
+  return run_on_worker(
+      info.Env(),
+      [folders = to_strings(info[0]), path = info[1].As<Napi::String>().Utf8Value(),
+       is_followed = info[2].As<Napi::Boolean>().Value()] {
+        return MergedView(folders).find(path, is_followed);
+      },
+      [](Napi::Env env, const std::optional<Found>& found) -> Napi::Value {
+        if (!found) return env.Undefined();
+        Napi::Array array = Napi::Array::New(env, 6);
+        array.Set(0u, static_cast<double>(found->layer));
+        array.Set(1u, found->path);
+        array.Set(2u, found->stat.st_mode);
+        array.Set(3u, static_cast<double>(found->stat.st_size));
+        array.Set(4u, found->stat.st_uid);
+        array.Set(5u, found->stat.st_gid);
+        return array;
+      });
+}
+
+/** `exportTree(folders from the top, target) → promise of how many owners, devices and attributes
+ * were skipped`. */
+Napi::Value export_layers(const Napi::CallbackInfo& info) {
+  return run_on_worker(
+      info.Env(),
+      [folders = to_strings(info[0]), target = info[1].As<Napi::String>().Utf8Value()] {
+        return export_tree(folders, target);
+      },
+      [](Napi::Env env, const Skipped& skipped) -> Napi::Value {
+        return Napi::Number::New(
+            env, static_cast<double>(skipped.owners + skipped.devices + skipped.attributes));
+      });
+}
+
+/** `removeTree(path) → promise of the bytes that it held on disk`. */
+Napi::Value remove_path(const Napi::CallbackInfo& info) {
+  return run_on_worker(
+      info.Env(),
+      [path = info[0].As<Napi::String>().Utf8Value()] { return remove_tree(AT_FDCWD, path); },
+      [](Napi::Env env, const uint64_t freed_bytes) {
+        return Napi::Number::New(env, static_cast<double>(freed_bytes));
+      });
+}
+
+/** `syncFileSystem(path) → promise`: what was written to the file system of `path` is on disk. */
+Napi::Value sync_file_system(const Napi::CallbackInfo& info) {
+  return run_on_worker(
+      info.Env(),
+      [path = info[0].As<Napi::String>().Utf8Value()] {
+        const UniqueFd fd = open_file(path, O_RDONLY);
+        if (::syncfs(fd.get()) < 0) throw SysError(errno, "syncfs", path);
+        return true;
+      },
+      [](Napi::Env env, bool) { return env.Undefined(); });
+}
+
+}  // namespace
+
+void init_trees(Napi::Env env, Napi::Object exports) {
+  exports.Set("findInLayers", Napi::Function::New<find_in_layers>(env, "findInLayers"));
+  exports.Set("exportTree", Napi::Function::New<export_layers>(env, "exportTree"));
+  exports.Set("removeTree", Napi::Function::New<remove_path>(env, "removeTree"));
+  exports.Set("syncFileSystem", Napi::Function::New<sync_file_system>(env, "syncFileSystem"));
+}
+
+}  // namespace ocup
