@@ -1,0 +1,77 @@
+import type { CommandDefinition } from './command.ts';
+import { doctorCommand, missingCommands, versionCommand } from './commands/about.ts';
+import { bundleCommand } from './commands/bundle.ts';
+import { configCommand } from './commands/config.ts';
+import { createCommand, scaleCommand } from './commands/create.ts';
+import { downCommand } from './commands/down.ts';
+import { execCommand } from './commands/exec.ts';
+import {
+  imageInspectCommand,
+  imageLsCommand,
+  imagePruneCommand,
+  imagePullCommand,
+  imageRmCommand,
+} from './commands/image.ts';
+import {
+  killCommand,
+  pauseCommand,
+  restartCommand,
+  rmCommand,
+  startCommand,
+  stopCommand,
+  unpauseCommand,
+} from './commands/lifecycle.ts';
+import { imagesCommand, lsCommand, networkLsCommand, volumesCommand } from './commands/listings.ts';
+import { logsCommand } from './commands/logs.ts';
+import {
+  attachCommand,
+  eventsCommand,
+  portCommand,
+  topCommand,
+  waitCommand,
+} from './commands/observing.ts';
+import { planCommand } from './commands/plan.ts';
+import { psCommand } from './commands/ps.ts';
+import { pullCommand } from './commands/pull.ts';
+import { runCommand } from './commands/run.ts';
+import { upCommand } from './commands/up.ts';
+
+/** All commands, in the order in which help shows them. */
+export const COMMANDS: readonly CommandDefinition[] = [
+  upCommand,
+  downCommand,
+  psCommand,
+  logsCommand,
+  execCommand,
+  runCommand,
+  planCommand,
+  configCommand,
+  pullCommand,
+  createCommand,
+  startCommand,
+  stopCommand,
+  restartCommand,
+  killCommand,
+  rmCommand,
+  pauseCommand,
+  unpauseCommand,
+  scaleCommand,
+  waitCommand,
+  attachCommand,
+  topCommand,
+  portCommand,
+  eventsCommand,
+  lsCommand,
+  imagesCommand,
+  volumesCommand,
+  bundleCommand,
+  imagePullCommand,
+  imageLsCommand,
+  imageInspectCommand,
+  imageRmCommand,
+  imagePruneCommand,
+  networkLsCommand,
+  doctorCommand,
+  versionCommand,
+  ...missingCommands,
+];

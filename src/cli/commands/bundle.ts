@@ -1,0 +1,137 @@
+import { resolve } from 'node:path';
+import { OcupError } from '../../base/errors.ts';
+import { ocupVersion } from '../../base/install-root.ts';
+import type { ContainerConfig } from '../../model/container.ts';
+import { toContainerConfig } from '../../plan/container-config.ts';
+import { getService } from '../../plan/selection.ts';
+import { type Call, type CommandDefinition, option } from '../command.ts';
+import { pullImage } from '../execute/pull.ts';
+import { absoluteImage } from '../image-path.ts';
+import type { Session } from '../session.ts';
+
+export const bundleCommand: CommandDefinition = {
+  name: 'bundle',
+  usage: '[SERVICE]',
+  summary: 'Write an OCI bundle that any OCI runtime starts',
+  options: [
+    option('-o, --output <path>', 'folder to write to; must be empty or missing'),
+    option('--image <image>', 'of an image, without a compose file'),
+    option('--platform <platform>', 'for this platform, such as linux/arm64'),
+  ],
+  examples: [
+    ['ocup bundle web -o ./web', 'then: runc run --bundle ./web web'],
+    ['ocup bundle --image alpine:3 -o ./alpine', 'the same for an image'],
+  ],
+  async run(session, call) {
+    const output = call.options.text('output');
+    if (output === undefined) throw new OcupError('E_USAGE', 'bundle needs --output <path>');
+    const { config, policy } = await bundleConfig(session, call);
+    const client = await session.supervisor();
+    const view = session.openView('bundle');
+    const { image, platform } = config;
+    const { signal } = session;
+    try {
+      await pullImage({ image, platform, policy }, { client, view, signal });
+    } finally {
+      view.end();
+    }
+    const path = resolve(session.context.workingDir, output);
+    const result = await client.call('bundle.create', { config, path }, { signal });
+    await session.print(`${result.path}\n`);
+    return 0;
+  },
+};
+
+interface BundleSource {
+  readonly config: ContainerConfig;
+  readonly policy: 'missing' | 'never';
+}
+
+async function bundleConfig(session: Session, { args, options }: Call): Promise<BundleSource> {
+  const image = options.text('image');
+  const [name] = args;
+  if ((image === undefined) === (name === undefined)) {
+    throw new OcupError('E_USAGE', 'bundle needs either a service or --image <image>');
+  }
+  if (image !== undefined) {
+    const absolute = absoluteImage(image, session.context.workingDir);
+    return { config: imageConfig(absolute, options.text('platform')), policy: 'missing' };
+  }
+  const project = await session.loadProject({ services: [name ?? ''] });
+  const service = getService(project, name ?? '');
+  const config = toContainerConfig(project, service, {
+    number: 1,
+    version: ocupVersion(),
+    imageId: undefined,
+  });
+  const platform = options.text('platform') ?? config.platform;
+  const policy = service.pullPolicy?.kind === 'never' ? 'never' : 'missing';
+  return { config: { ...config, platform }, policy };
+}
+
+/** A container that is as its image says. */
+function imageConfig(image: string, platform: string | undefined): ContainerConfig {
+  const own = { kind: 'private' } as const;
+  return {
+    name: 'bundle',
+    image,
+    platform,
+    entrypoint: undefined,
+    command: undefined,
+    environment: {},
+    workingDir: undefined,
+    user: undefined,
+    groupAdd: [],
+    hostname: undefined,
+    domainname: undefined,
+    hasTty: false,
+    isStdinOpen: false,
+    hasInit: false,
+    labels: {},
+    annotations: {},
+    mounts: [],
+    networkMode: { kind: 'none' },
+    ports: [],
+    expose: [],
+    extraHosts: {},
+    dns: [],
+    dnsSearch: [],
+    dnsOptions: [],
+    pidMode: own,
+    ipcMode: own,
+    utsMode: own,
+    cgroupMode: own,
+    cgroupParent: undefined,
+    capAdd: [],
+    capDrop: [],
+    isPrivileged: false,
+    isReadOnly: false,
+    securityOptions: [],
+    devices: [],
+    deviceCgroupRules: [],
+    ulimits: [],
+    sysctls: {},
+    shmSizeBytes: undefined,
+    oomScoreAdj: undefined,
+    resources: {
+      memoryBytes: undefined,
+      memoryReservationBytes: undefined,
+      memorySwapBytes: undefined,
+      memorySwappiness: undefined,
+      isOomKillDisabled: false,
+      cpus: undefined,
+      cpuShares: undefined,
+      cpuQuotaUs: undefined,
+      cpuPeriodUs: undefined,
+      cpuset: undefined,
+      pidsLimit: undefined,
+      blkioWeight: undefined,
+    },
+    stopSignal: undefined,
+    stopGraceMs: undefined,
+    restart: { kind: 'no' },
+    healthcheck: undefined,
+    logging: undefined,
+    runtime: undefined,
+  };
+}

@@ -1,0 +1,160 @@
+import { formatBytes } from '../../base/units.ts';
+import type { Image } from '../../model/image.ts';
+import { formatPlatform } from '../../model/platform.ts';
+import { OcupError } from '../../base/errors.ts';
+import { type CommandDefinition, option } from '../command.ts';
+import { pullImage } from '../execute/pull.ts';
+import { formatAgo, formatTimestamp } from '../format/duration.ts';
+import { splitImageName } from '../format/image-name.ts';
+import { formatRows, type ListFormat, type Row } from '../format/template.ts';
+import { absoluteImage } from '../image-path.ts';
+
+export const imagePullCommand: CommandDefinition = {
+  name: 'image pull',
+  usage: '<IMAGE...>',
+  summary: 'Pull images',
+  options: [
+    option('--platform <platform>', 'for this platform, such as linux/arm64'),
+    option('-q, --quiet', 'print only the id'),
+  ],
+  async run(session, { args, options }) {
+    const client = await session.supervisor();
+    const view = session.openView('pull', { isQuiet: options.flag('quiet') });
+    const platform = options.text('platform');
+    const { signal } = session;
+    try {
+      const pulled = await Promise.all(
+        args.map((name) => {
+          const image = absoluteImage(name, session.context.workingDir);
+          return pullImage({ image, platform, policy: 'always' }, { client, view, signal });
+        }),
+      );
+      if (options.flag('quiet')) await session.print(pulled.map(({ id }) => `${id}\n`).join(''));
+    } finally {
+      view.end();
+    }
+    return 0;
+  },
+};
+
+const IMAGE_FORMAT: ListFormat = {
+  columns: [
+    { header: 'REPOSITORY', field: 'Repository' },
+    { header: 'TAG', field: 'Tag' },
+    { header: 'IMAGE ID', field: 'ID' },
+    { header: 'CREATED', field: 'CreatedSince' },
+    { header: 'SIZE', field: 'Size' },
+  ],
+};
+
+export const imageLsCommand: CommandDefinition = {
+  name: 'image ls',
+  aliases: ['list'],
+  usage: '',
+  summary: 'List images that are here',
+  options: [
+    option('-q, --quiet', 'only ids'),
+    option('--digests', 'with digests'),
+    option('--no-trunc', 'do not cut ids'),
+    option('--format <format>', 'table, json or a template'),
+  ],
+  async run(session, { options }) {
+    const client = await session.supervisor();
+    const { images } = await client.call('image.list', {}, { signal: session.signal });
+    const isTruncated = !options.flag('no-trunc');
+    const rows = images.flatMap((image) => imageRows(image, session.context.now(), isTruncated));
+    if (options.flag('quiet')) {
+      const ids = new Set(rows.map((row) => String(row['ID'])));
+      await session.print([...ids].map((id) => `${id}\n`).join(''));
+      return 0;
+    }
+    const digest = { header: 'DIGEST', field: 'Digest' };
+    const [repository, tag, ...rest] = IMAGE_FORMAT.columns;
+    const columns =
+      options.flag('digests') && repository && tag ? [repository, tag, digest, ...rest] : undefined;
+    const list = columns === undefined ? IMAGE_FORMAT : { ...IMAGE_FORMAT, columns };
+    await session.print(formatRows(rows, options.text('format'), list));
+    return 0;
+  },
+};
+
+/** A row for each name; an image that has lost its names has one without. */
+function imageRows(image: Image, nowMs: number, isTruncated: boolean): Row[] {
+  const id = image.id.replace('sha256:', '');
+  const names = image.names.map(splitImageName);
+  return (names.length === 0 ? [{ repository: '<none>', tag: '<none>' }] : names).map((name) => ({
+    CreatedAt: formatTimestamp(image.config.created),
+    CreatedSince: formatAgo(image.config.created, nowMs) || 'N/A',
+    Digest: image.targetDigest ?? image.manifestDigest ?? '<none>',
+    ID: isTruncated ? id.slice(0, 12) : image.id,
+    Platform: formatPlatform(image.config.platform),
+    Repository: name.repository,
+    Size: formatBytes(image.sizeBytes),
+    Tag: name.tag,
+  }));
+}
+
+export const imageRmCommand: CommandDefinition = {
+  name: 'image rm',
+  aliases: ['remove'],
+  usage: '<IMAGE...>',
+  summary: 'Remove images',
+  options: [option('-f, --force', 'even if a stopped container uses it')],
+  async run(session, { args, options }) {
+    const client = await session.supervisor();
+    for (const name of args) {
+      const image = absoluteImage(name, session.context.workingDir);
+      const params = { image, force: options.flag('force') };
+      const { untagged, deleted } = await client.call('image.remove', params);
+      await session.print(
+        [
+          ...untagged.map((item) => `Untagged: ${item}\n`),
+          ...deleted.map((item) => `Deleted: ${item}\n`),
+        ].join(''),
+      );
+    }
+    return 0;
+  },
+};
+
+export const imagePruneCommand: CommandDefinition = {
+  name: 'image prune',
+  usage: '',
+  summary: 'Remove images that nobody uses',
+  options: [
+    option('-a, --all', 'those with a name, too'),
+    option('-f, --force', 'accepted, without effect: nothing is asked'),
+  ],
+  async run(session, { options }) {
+    const client = await session.supervisor();
+    const all = options.flag('all');
+    const { deleted, freedBytes } = await client.call('image.prune', { all });
+    await session.print(deleted.map((item) => `Deleted: ${item}\n`).join(''));
+    await session.print(`Total reclaimed space: ${formatBytes(freedBytes)}\n`);
+    return 0;
+  },
+};
+
+export const imageInspectCommand: CommandDefinition = {
+  name: 'image inspect',
+  usage: '<IMAGE...>',
+  summary: 'Print what is known about images, as JSON',
+  options: [option('--platform <platform>', 'for this platform, such as linux/arm64')],
+  async run(session, { args, options }) {
+    const client = await session.supervisor();
+    const platform = options.text('platform');
+    const found: Image[] = [];
+    for (const name of args) {
+      const named = absoluteImage(name, session.context.workingDir);
+      const { image } = await client.call('image.find', { image: named, platform });
+      if (image === undefined) {
+        throw new OcupError('E_IMAGE_NOT_FOUND', `no such image: ${name}`, {
+          hint: `pull it first: ocup image pull ${name}`,
+        });
+      }
+      found.push(image);
+    }
+    await session.print(`${JSON.stringify(found, undefined, 2)}\n`);
+    return 0;
+  },
+};

@@ -1,0 +1,66 @@
+import { isOcupError } from '../../base/errors.ts';
+import { isOneOff, numberOf } from '../../plan/names.ts';
+import { type CommandDefinition, option } from '../command.ts';
+import { LogPrinter, toLogSource } from '../logs/log-printer.ts';
+import { parseTail, parseTimeBound } from '../logs/time-bound.ts';
+import { pickServices } from '../session.ts';
+import { isColored } from '../style.ts';
+
+export const logsCommand: CommandDefinition = {
+  name: 'logs',
+  usage: '[SERVICE...]',
+  summary: 'Show what containers have written',
+  options: [
+    option('-f, --follow', 'go on with what they write from now on'),
+    option('-n, --tail <lines>', 'only the last lines of each container; all is the default'),
+    option('--since <time>', 'only lines from then on: 10m, or 2026-01-31T12:00:00Z'),
+    option('--until <time>', 'only lines until then'),
+    option('-t, --timestamps', 'print when each line was written'),
+    option('--no-color', 'print without colours'),
+    option('--no-log-prefix', 'print lines as they are'),
+    option('--index <number>', 'only this replica of each service'),
+  ],
+  examples: [
+    ['ocup logs -f web', 'show the output of web as it comes'],
+    [
+      'ocup logs --tail 20 --since 10m',
+      'at most 20 lines of the last ten minutes of each container',
+    ],
+  ],
+  async run(session, { args, options }) {
+    const { context, globals, signal } = session;
+    const index = options.count('index');
+    const tail = parseTail(options.text('tail'));
+    const since = parseTimeBound(options.text('since'), context.now());
+    const until = parseTimeBound(options.text('until'), context.now());
+    const target = await session.target();
+    const picked = pickServices(await session.containers(target.name), args, target).filter(
+      (item) => !isOneOff(item) && (index === undefined || numberOf(item) === index),
+    );
+    if (picked.length === 0) return 0;
+    const printer = new LogPrinter(context, {
+      hasPrefix: !options.flag('no-log-prefix'),
+      hasTimestamps: options.flag('timestamps'),
+      isColored:
+        !options.flag('no-color') && isColored(context.stdout, globals, context.environment),
+    });
+    for (const container of picked) printer.register(toLogSource(container));
+    const client = await session.supervisor();
+    const follow = options.flag('follow');
+    const params = { containers: picked.map(({ id }) => id), follow, tail, since, until };
+    try {
+      await client.call('container.logs', params, {
+        signal,
+        onEvent: (line) => printer.print(line),
+      });
+    } catch (error) {
+      // Ctrl-C is how one leaves.
+      if (!follow || !isOcupError(error, 'E_CANCELLED')) throw error;
+      return 130;
+    } finally {
+      for (const { id } of picked) printer.endOf(id);
+      await printer.flush();
+    }
+    return 0;
+  },
+};

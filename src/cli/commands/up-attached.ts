@@ -1,0 +1,196 @@
+import { isOcupError } from '../../base/errors.ts';
+import type { Container } from '../../model/container.ts';
+import type { Project } from '../../model/project.ts';
+import type { Plan, PlannedAction } from '../../plan/action.ts';
+import { isOneOff, serviceOf } from '../../plan/names.ts';
+import { changeActions, isAlive } from '../../plan/plan-stop.ts';
+import { executeActions } from '../execute/executor.ts';
+import { observe } from '../execute/observe.ts';
+import type { SupervisorClient } from '../connection.ts';
+import { LogPrinter, prefixName, toLogSource } from '../logs/log-printer.ts';
+import { type FinalExit, RunMonitor } from '../logs/run-monitor.ts';
+import { quietView } from '../progress/plain.ts';
+import type { Session } from '../session.ts';
+import { isColored } from '../style.ts';
+
+/** The exit code after Ctrl-C. */
+const INTERRUPTED = 130;
+
+export interface AttachOptions {
+  readonly project: Project;
+  readonly client: SupervisorClient;
+  /** Services that are stopped in the end, those whose ends count, and those whose output is shown. */
+  readonly services: ReadonlySet<string>;
+  readonly watched: ReadonlySet<string>;
+  readonly shown: ReadonlySet<string>;
+  readonly abortOn: 'never' | 'exit' | 'failure';
+  readonly exitCodeFrom: string | undefined;
+  readonly timeoutMs: number | undefined;
+  readonly hasPrefix: boolean;
+  readonly hasColor: boolean;
+  readonly hasTimestamps: boolean;
+}
+
+/** Actions that make processes: what an attached `up` carries out with its logs in view. */
+export function isStart(action: PlannedAction): boolean {
+  return action.kind === 'container.start' || action.kind === 'container.unpause';
+}
+
+/**
+ * Starts what `plan` starts, shows what the containers write, and stays until all have ended or are stopped:
+ * at the first Ctrl-C in order, at the second one at once. Gives the exit code of the command.
+ *
+ * @throws the first failure of a start; what runs by then runs on
+ */
+export async function runAttached(
+  session: Session,
+  plan: Plan,
+  options: AttachOptions,
+): Promise<number> {
+  const { context, globals } = session;
+  const leave = new AbortController();
+  const printer = new LogPrinter(context, {
+    hasPrefix: options.hasPrefix,
+    hasTimestamps: options.hasTimestamps,
+    isColored: options.hasColor && isColored(context.stdout, globals, context.environment),
+  });
+  const ending = new Ending(session, options);
+  const monitor = new RunMonitor({
+    client: options.client,
+    printer,
+    project: options.project.name,
+    watched: options.watched,
+    shown: options.shown,
+    since: new Date(context.now()).toISOString(),
+    signal: leave.signal,
+    onExit: (exit) => ending.onExit(exit),
+  });
+  const unsubscribe = context.onSignal(() => ending.onInterrupt());
+  try {
+    await monitor.open();
+    await attach(session, plan, { ...options, monitor, printer });
+    await monitor.waitForEnd();
+    await ending.stopped();
+    return ending.exitCode();
+  } catch (error) {
+    if (ending.isInterrupted && isOcupError(error)) {
+      await ending.stopped();
+      return INTERRUPTED;
+    }
+    throw error;
+  } finally {
+    unsubscribe();
+    leave.abort();
+    await printer.flush();
+  }
+}
+
+async function attach(
+  session: Session,
+  plan: Plan,
+  options: AttachOptions & { readonly monitor: RunMonitor; readonly printer: LogPrinter },
+): Promise<void> {
+  const { client, monitor, printer, project } = options;
+  const { signal } = session;
+  const { containers } = await observe(client, project.name, { signal });
+  const attached = containers.filter(
+    (item) => options.watched.has(serviceOf(item)) && !isOneOff(item),
+  );
+  const shown = attached.filter((item) => options.shown.has(serviceOf(item))).map(toLogSource);
+  for (const source of shown) printer.register(source);
+  if (shown.length > 0) await session.print(`Attaching to ${shown.map(prefixName).join(', ')}\n`);
+  for (const item of attached.filter(isAlive)) monitor.follow(toLogSource(item));
+  const write = (text: string): void => session.say(text.trimEnd());
+  await executeActions(plan.actions.filter(isStart), {
+    client,
+    view: quietView(write),
+    signal,
+    parallel: session.globals.parallel,
+    onDone(action, result) {
+      if (action.kind === 'container.start' && result !== undefined) {
+        monitor.onStarted(toLogSource(result));
+      }
+    },
+  });
+}
+
+/** How an attached `up` comes to its end, and with which exit code. */
+class Ending {
+  isInterrupted = false;
+  private readonly session: Session;
+  private readonly options: AttachOptions;
+  private stopping: Promise<void> | undefined;
+  private isKilling = false;
+  private firstExit: FinalExit | undefined;
+  private codeFrom: number | undefined;
+
+  constructor(session: Session, options: AttachOptions) {
+    this.session = session;
+    this.options = options;
+  }
+
+  onExit(exit: FinalExit): void {
+    const { abortOn, exitCodeFrom } = this.options;
+    if (exit.service === exitCodeFrom) this.codeFrom ??= exit.code;
+    const isCause = abortOn === 'exit' || (abortOn === 'failure' && exit.code !== 0);
+    if (!isCause || this.stopping !== undefined) return;
+    this.firstExit = exit;
+    this.session.say('Aborting on container exit...');
+    this.stop();
+  }
+
+  onInterrupt(): void {
+    if (!this.isInterrupted) {
+      this.isInterrupted = true;
+      this.session.say('Gracefully Stopping... press Ctrl+C again to force');
+      this.stop();
+    } else if (!this.isKilling) {
+      this.isKilling = true;
+      this.stopping = this.carryOut('kill', (items) =>
+        changeActions(items, { kind: 'kill', signal: 'SIGKILL' }),
+      );
+    }
+  }
+
+  /** Resolves when whatever stops has stopped. */
+  async stopped(): Promise<void> {
+    await this.stopping;
+  }
+
+  exitCode(): number {
+    if (this.isInterrupted) return INTERRUPTED;
+    if (this.options.exitCodeFrom !== undefined) return this.codeFrom ?? 0;
+    return this.firstExit?.code ?? 0;
+  }
+
+  private stop(): void {
+    const { timeoutMs } = this.options;
+    this.stopping ??= this.carryOut('stop', (items) =>
+      changeActions(items, { kind: 'stop', timeoutMs }),
+    );
+  }
+
+  private async carryOut(
+    operation: string,
+    plan: (items: { container: Container; cause: string }[]) => PlannedAction[],
+  ): Promise<void> {
+    const { client, project, services } = this.options;
+    // The command's own signal has been used up by Ctrl-C.
+    const { signal } = new AbortController();
+    const view = this.session.openView(operation, { isShared: true });
+    try {
+      const { containers } = await observe(client, project.name, { signal });
+      const alive = containers.filter(
+        (item) => isAlive(item) && !isOneOff(item) && services.has(serviceOf(item)),
+      );
+      const items = alive.map((container) => ({ container, cause: operation }));
+      const parallel = this.session.globals.parallel;
+      await executeActions(plan(items), { client, view, signal, parallel });
+    } catch (error) {
+      // A container that ended by itself meanwhile is what we want.
+      if (!isOcupError(error, 'E_CONTAINER_STATE')) throw error;
+    } finally {
+      view.end();
+    }
+  }
+}

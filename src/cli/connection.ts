@@ -1,0 +1,212 @@
+import { spawn } from 'node:child_process';
+import { mkdirSync, openSync, readdirSync, closeSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { abortable, delay } from '../base/abort.ts';
+import { isOcupError, OcupError } from '../base/errors.ts';
+import { installRoot, ocupVersion } from '../base/install-root.ts';
+import { hostPaths, type HostPaths } from '../host/paths.ts';
+import {
+  callSocket,
+  type CallOptions,
+  type FrameStream,
+  openSocketStream,
+} from '../wire/client.ts';
+import {
+  type CallEvent,
+  type MethodName,
+  type Params,
+  PROTOCOL_VERSION,
+  type Result,
+  type StreamMethodName,
+  type StreamMethods,
+} from '../wire/protocol.ts';
+import type { CommandContext } from './context.ts';
+
+/** How long a supervisor may take until it takes calls: it adopts what runs before. */
+const READY_TIMEOUT_MS = 30_000;
+
+/** What a command asks the supervisor for. */
+export interface SupervisorClient {
+  /** @throws what the supervisor throws, E_WIRE_CLOSED if it broke off, E_CANCELLED */
+  call<M extends MethodName>(
+    method: M,
+    params: Params<M>,
+    options?: CallOptions<CallEvent<M>>,
+  ): Promise<Result<M>>;
+  /** @throws as `call` */
+  stream<M extends StreamMethodName>(
+    method: M,
+    params: StreamMethods[M],
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<FrameStream>;
+}
+
+/**
+ * Connects to the user's supervisor, and starts one if none runs or the one that runs is of another version
+ * (containers run on meanwhile).
+ *
+ * @throws E_WIRE_CONNECT if it cannot be started
+ */
+export async function connectSupervisor(
+  context: CommandContext,
+  signal: AbortSignal,
+): Promise<SupervisorClient> {
+  const paths = hostPaths(context.environment, context.uid);
+  const info = await findInfo(paths, signal);
+  if (info === undefined) await startSupervisor(context, paths, signal);
+  else if (info.protocolVersion !== PROTOCOL_VERSION || info.version !== ocupVersion()) {
+    await callSocket(paths.supervisorSocket, { method: 'system.shutdown', params: {} }, { signal });
+    await startSupervisor(context, paths, signal);
+  }
+  return makeClient(context, paths, signal);
+}
+
+/**
+ * The same for commands that only look: without a supervisor, and without anything on disk that one could
+ * tell about, it is undefined and nothing is started.
+ */
+export async function findSupervisor(
+  context: CommandContext,
+  signal: AbortSignal,
+): Promise<SupervisorClient | undefined> {
+  const paths = hostPaths(context.environment, context.uid);
+  const folders = ['containers', 'networks', 'volumes'].map((name) => join(paths.dataDir, name));
+  if (folders.some(hasEntries)) return connectSupervisor(context, signal);
+  const info = await findInfo(paths, signal);
+  return info === undefined ? undefined : connectSupervisor(context, signal);
+}
+
+function makeClient(
+  context: CommandContext,
+  paths: HostPaths,
+  commandSignal: AbortSignal,
+): SupervisorClient {
+  // A supervisor ends by itself when nothing runs; between two calls of a command it may have done so.
+  const again = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isOcupError(error, 'E_WIRE_CONNECT')) throw error;
+      await startSupervisor(context, paths, commandSignal);
+      return work();
+    }
+  };
+  return {
+    call: <M extends MethodName>(
+      method: M,
+      params: Params<M>,
+      options?: CallOptions<CallEvent<M>>,
+    ) =>
+      again(async () =>
+        parseResult<M>(await callSocket(paths.supervisorSocket, { method, params }, options)),
+      ),
+    stream: (method, params, options) =>
+      again(() => openSocketStream(paths.supervisorSocket, { method, params }, options)),
+  };
+}
+
+/** Both ends are of one version; what crosses is checked by types, not again at run time. */
+function parseResult<M extends MethodName>(value: unknown): Result<M> {
+  return value as Result<M>;
+}
+
+async function findInfo(
+  paths: HostPaths,
+  signal: AbortSignal,
+): Promise<Result<'system.info'> | undefined> {
+  try {
+    const request = { method: 'system.info', params: {} };
+    return parseResult<'system.info'>(
+      await callSocket(paths.supervisorSocket, request, { signal }),
+    );
+  } catch (error) {
+    // It may be about to end: its socket is there, and then is not.
+    if (isOcupError(error, 'E_WIRE_CONNECT') || isOcupError(error, 'E_WIRE_CLOSED')) {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+async function startSupervisor(
+  context: CommandContext,
+  paths: HostPaths,
+  signal: AbortSignal,
+): Promise<void> {
+  const deadline = context.now() + READY_TIMEOUT_MS;
+  // One that gives way to another ends without being ready: the other one may answer, or be ending itself.
+  while (context.now() < deadline) {
+    const isReady = await spawnSupervisor(context, paths, signal);
+    if (isReady || (await findInfo(paths, signal)) !== undefined) return;
+    await delay(50, signal);
+  }
+  throw new OcupError('E_WIRE_CONNECT', `cannot start the supervisor${lastWords(paths)}`, {
+    hint: `see ${join(paths.dataDir, 'supervisor.log')}, and run ocup doctor`,
+  });
+}
+
+/** Whether the new process takes calls; false when it ended before. */
+async function spawnSupervisor(
+  context: CommandContext,
+  paths: HostPaths,
+  signal: AbortSignal,
+): Promise<boolean> {
+  mkdirSync(paths.dataDir, { recursive: true });
+  const log = openSync(join(paths.dataDir, 'supervisor.log'), 'a', 0o600);
+  try {
+    const child = spawn(
+      context.nodePath,
+      [join(installRoot(), 'dist/supervisor.cjs'), '--ready-fd', '3'],
+      {
+        cwd: '/',
+        detached: true,
+        // Options of the caller's Node, such as an inspector's port, are not for the daemon.
+        env: { ...context.environment, NODE_OPTIONS: '' },
+        stdio: ['ignore', log, log, 'pipe'],
+      },
+    );
+    const ready = child.stdio[3] as Readable | null | undefined;
+    const spawned = new Promise<never>((_, reject) => child.once('error', reject));
+    child.unref();
+    if (ready === null || ready === undefined) throw new Error('no pipe to the supervisor');
+    return await abortable(Promise.race([spawned, readReady(ready)]), signal);
+  } finally {
+    closeSync(log);
+  }
+}
+
+function readReady(pipe: Readable): Promise<boolean> {
+  return new Promise((resolve) => {
+    let text = '';
+    const finish = (isReady: boolean): void => {
+      pipe.destroy();
+      resolve(isReady);
+    };
+    pipe.on('data', (chunk: Buffer) => {
+      text += chunk.toString();
+      if (text.includes('\n')) finish(text.startsWith('ready'));
+    });
+    pipe.on('error', () => finish(false));
+    pipe.on('close', () => finish(false));
+  });
+}
+
+/** The end of the supervisor's log, for the error. */
+function lastWords(paths: HostPaths): string {
+  try {
+    const lines = readFileSync(join(paths.dataDir, 'supervisor.log'), 'utf8').trimEnd().split('\n');
+    const last = lines.at(-1) ?? '';
+    return last === '' ? '' : `: ${last}`;
+  } catch {
+    return '';
+  }
+}
+
+function hasEntries(folder: string): boolean {
+  try {
+    return readdirSync(folder).length > 0;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,45 @@
+import type { Readable, Writable } from 'node:stream';
+import type { TerminalSize } from '../wire/protocol.ts';
+
+/** What the user, or the machine, tells a command while it runs. */
+export type SignalName = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'SIGQUIT';
+
+/** Stops listening. */
+export type Unsubscribe = () => void;
+
+/** The terminal behind a standard stream. */
+export interface Terminal {
+  size(): TerminalSize;
+  onResize(listener: () => void): Unsubscribe;
+  /** Raw: each key goes through as it is, Ctrl-C too. Only standard input has it. */
+  setRawMode(isRaw: boolean): void;
+}
+
+/** A standard stream, and its terminal where it is one. */
+export interface Endpoint<Stream> {
+  readonly stream: Stream;
+  readonly terminal: Terminal | undefined;
+}
+
+/**
+ * All that a command may know of where it was started. Commands use nothing else: no `process`, no
+ * `console`. So the same code runs in a fresh Node, in a test, and beside a supervisor.
+ */
+export interface CommandContext {
+  /** Behind the program's name. */
+  readonly argv: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  /** Absolute. */
+  readonly workingDir: string;
+  readonly stdin: Endpoint<Readable>;
+  readonly stdout: Endpoint<Writable>;
+  readonly stderr: Endpoint<Writable>;
+  /** Calls `listener` for each signal that comes; without a listener a signal ends the process. */
+  onSignal(listener: (signal: SignalName) => void): Unsubscribe;
+  readonly uid: number;
+  readonly gid: number;
+  /** The Node.js executable that a supervisor is started with. */
+  readonly nodePath: string;
+  /** Milliseconds since the epoch. */
+  now(): number;
+}

@@ -1,0 +1,122 @@
+import type { Writable } from 'node:stream';
+import type { Container, Labels } from '../../model/container.ts';
+import { LABEL } from '../../model/labels.ts';
+import type { LogLine } from '../../wire/protocol.ts';
+import type { CommandContext } from '../context.ts';
+import { paint } from '../style.ts';
+import { writeText } from '../write-text.ts';
+
+/** In the order in which containers are registered, then again in bold. */
+const COLORS = ['36', '33', '32', '35', '34', '36;1', '33;1', '32;1', '35;1', '34;1'];
+
+export interface LogPrinterOptions {
+  readonly hasPrefix: boolean;
+  readonly isColored: boolean;
+  readonly hasTimestamps: boolean;
+}
+
+/** A container as far as its lines need it. */
+export interface LogSource {
+  readonly id: string;
+  readonly name: string;
+  readonly labels: Labels;
+}
+
+export function toLogSource({ id, config }: Container): LogSource {
+  return { id, name: config.name, labels: config.labels };
+}
+
+/** The name in front of a container's lines: without the project, unless it was chosen by hand. */
+export function prefixName({ name, labels }: LogSource): string {
+  const project = labels[LABEL.project] ?? '';
+  const usual = `${project}-${labels[LABEL.service] ?? ''}-${labels[LABEL.containerNumber] ?? ''}`;
+  return name === usual ? name.slice(project.length + 1) : name;
+}
+
+/** Prints what containers write: their standard output to ours, their standard error to ours. */
+export class LogPrinter {
+  private readonly context: CommandContext;
+  private readonly options: LogPrinterOptions;
+  private readonly sources = new Map<string, { readonly name: string; readonly color: string }>();
+  /** Lines that have begun, by container and stream. */
+  private readonly begun = new Map<string, { readonly line: LogLine; readonly text: string }>();
+  private width = 0;
+  /** What is written at the end of this turn of the event loop: one write for many lines. */
+  private pending: { readonly stream: Writable; readonly parts: string[] } | undefined;
+
+  constructor(context: CommandContext, options: LogPrinterOptions) {
+    this.context = context;
+    this.options = options;
+  }
+
+  /** Makes a container's name and colour known; all prefixes are as wide as the longest name so far. */
+  register(source: LogSource): void {
+    if (this.sources.has(source.id)) return;
+    const name = prefixName(source);
+    const color = COLORS[this.sources.size % COLORS.length] ?? '';
+    this.sources.set(source.id, { name, color });
+    this.width = Math.max(this.width, name.length + 1);
+  }
+
+  /** Prints a line, once it is complete. */
+  print(line: LogLine): void {
+    const key = `${line.id} ${line.stream}`;
+    const before = this.begun.get(key);
+    const text = `${before?.text ?? ''}${line.text}`;
+    if (!line.isComplete) {
+      this.begun.set(key, { line: before?.line ?? line, text });
+      return;
+    }
+    this.begun.delete(key);
+    this.writeLine({ ...line, time: before?.line.time ?? line.time, text });
+  }
+
+  /** Prints what a container left without a newline. */
+  endOf(id: string): void {
+    for (const [key, { line, text }] of this.begun) {
+      if (line.id !== id) continue;
+      this.begun.delete(key);
+      this.writeLine({ ...line, text });
+    }
+  }
+
+  /** Says something about a container, in its colour. */
+  note(id: string, text: string): void {
+    const source = this.sources.get(id);
+    const message = `${source?.name ?? id.slice(0, 12)} ${text}`;
+    const isPainted = this.options.isColored && source !== undefined;
+    const line = isPainted ? paint(message, source.color) : message;
+    this.write(this.context.stdout.stream, `${line}\n`);
+  }
+
+  /** Writes out what is pending. Resolves when there is room for more. */
+  async flush(): Promise<void> {
+    const { pending } = this;
+    this.pending = undefined;
+    if (pending !== undefined) await writeText(pending.stream, pending.parts.join(''));
+  }
+
+  private writeLine(line: LogLine): void {
+    const { stdout, stderr } = this.context;
+    const { stream } = line.stream === 'stderr' ? stderr : stdout;
+    const time = this.options.hasTimestamps ? `${line.time} ` : '';
+    this.write(stream, `${this.prefix(line.id)}${time}${line.text}\n`);
+  }
+
+  private write(stream: Writable, text: string): void {
+    // Two streams may be one terminal: their order holds.
+    if (this.pending !== undefined && this.pending.stream !== stream) void this.flush();
+    if (this.pending === undefined) {
+      this.pending = { stream, parts: [] };
+      setImmediate(() => void this.flush());
+    }
+    this.pending.parts.push(text);
+  }
+
+  private prefix(id: string): string {
+    if (!this.options.hasPrefix) return '';
+    const { name, color } = this.sources.get(id) ?? { name: id.slice(0, 12), color: '' };
+    const text = `${name.padEnd(this.width)} | `;
+    return this.options.isColored && color !== '' ? paint(text, color) : text;
+  }
+}
