@@ -47,3 +47,28 @@ export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefine
     promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
   });
 }
+
+/**
+ * Runs `work` with a signal that aborts with `signal`, after `timeoutMs`, or when `work` has ended. Unlike
+ * `AbortSignal.any` it leaves nothing on a signal that lives on.
+ */
+export async function withDeadline<T>(
+  options: { readonly signal?: AbortSignal | undefined; readonly timeoutMs: number },
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const { signal, timeoutMs } = options;
+  throwIfAborted(signal);
+  const controller = new AbortController();
+  const onAbort = (): void => controller.abort(signal?.reason);
+  const timer = setTimeout(() => {
+    controller.abort(new Error(`no end within ${timeoutMs} ms`));
+  }, timeoutMs);
+  signal?.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await work(controller.signal);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', onAbort);
+    controller.abort();
+  }
+}

@@ -1,9 +1,10 @@
-import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../base/atomic-file.ts';
 import { findErrno, isOcupError, messageOf } from '../base/errors.ts';
+import { listOf, objectOf, parseShape, text } from '../base/shape.ts';
 import { type Life, LIFE_AT_CREATION } from './life.ts';
-import { type ContainerRecord, parseRecord, parseState } from './record.ts';
+import { type ContainerRecord, parseRecord, parseRecordJson, parseState } from './record.ts';
 
 export interface StoredContainer {
   readonly record: ContainerRecord;
@@ -14,10 +15,15 @@ export interface LoadedRecords {
   readonly containers: readonly StoredContainer[];
   /** What could not be read and was set aside as `….damaged`, each a sentence. */
   readonly damaged: readonly string[];
+  /** Volumes that were made for containers whose creation broke off. */
+  readonly strayVolumes: readonly string[];
 }
 
 /** Folders on their way out; whatever is left of one is removed at the next start. */
 const REMOVED_PREFIX = '.removed-';
+
+/** Stands in a container's folder until its record does. */
+const CREATING = 'creating.json';
 
 /** The folder `<data>/containers`: one folder a container, with its record and its state. */
 export class RecordStore {
@@ -37,15 +43,32 @@ export class RecordStore {
     await mkdir(this.root, { recursive: true, mode: 0o700 });
     const containers: StoredContainer[] = [];
     const damaged: string[] = [];
+    const strayVolumes: string[] = [];
     for (const name of await readdir(this.root)) {
       if (name.startsWith(REMOVED_PREFIX)) {
         await rm(join(this.root, name), { recursive: true, force: true });
         continue;
       }
-      const stored = await this.loadOne(name, damaged);
+      const stored = await this.loadOne(name, { damaged, strayVolumes });
       if (stored !== undefined) containers.push(stored);
     }
-    return { containers, damaged };
+    return { containers, damaged, strayVolumes };
+  }
+
+  /**
+   * Notes a container that is about to be made. Until `commit` it does not count, and `load` gives back the
+   * volumes that were made for it.
+   */
+  async begin(record: ContainerRecord, newVolumes: readonly string[]): Promise<void> {
+    await mkdir(this.folder(record.id), { recursive: true, mode: 0o711 });
+    const content = JSON.stringify({ newVolumes });
+    await writeFile(join(this.folder(record.id), CREATING), content, { mode: 0o600 });
+  }
+
+  /** Makes it count; durable when it resolves. */
+  async commit(record: ContainerRecord): Promise<void> {
+    await this.writeRecord(record);
+    await rm(join(this.folder(record.id), CREATING), { force: true });
   }
 
   /** Durable when it resolves. */
@@ -80,19 +103,37 @@ export class RecordStore {
     await rm(trash, { recursive: true, force: true });
   }
 
-  private async loadOne(name: string, damaged: string[]): Promise<StoredContainer | undefined> {
+  private async loadOne(
+    name: string,
+    found: { readonly damaged: string[]; readonly strayVolumes: string[] },
+  ): Promise<StoredContainer | undefined> {
     const folder = join(this.root, name);
+    const { damaged } = found;
     const record = await readOrSetAside(join(folder, 'record.json'), parseRecord, damaged);
-    if (record === undefined) {
-      // Without any record nobody was told of it: its creation broke off.
-      const names = await readdir(folder).catch(() => ['?']);
-      if (!names.includes('record.json.damaged'))
-        await rm(folder, { recursive: true, force: true });
-      return undefined;
+    if (record !== undefined) {
+      const state = await readOrSetAside(join(folder, 'state.json'), parseState, damaged);
+      return { record, life: state?.life ?? LIFE_AT_CREATION };
     }
-    const state = await readOrSetAside(join(folder, 'state.json'), parseState, damaged);
-    return { record, life: state?.life ?? LIFE_AT_CREATION };
+    const names = await readdir(folder);
+    if (names.includes('record.json.damaged')) return undefined;
+    const begun = await readOrSetAside(join(folder, CREATING), parseBegun, []);
+    found.strayVolumes.push(...(begun?.newVolumes ?? []));
+    await rm(folder, { recursive: true, force: true });
+    return undefined;
   }
+}
+
+interface Begun {
+  readonly newVolumes: readonly string[];
+}
+
+const begunShape = objectOf<Begun>({ newVolumes: listOf(text) });
+
+function parseBegun(content: string): Begun {
+  return parseShape(begunShape, parseRecordJson(content), {
+    code: 'E_RECORD_DAMAGED',
+    name: `${CREATING}: record`,
+  });
 }
 
 /** Writes the newest state, one write at a time. */

@@ -55,7 +55,7 @@ export interface StateRecord {
 
 /** @throws E_RECORD_DAMAGED */
 export function parseRecord(content: string): ContainerRecord {
-  return parseShape(recordShape, parseJson(content), {
+  return parseShape(recordShape, parseRecordJson(content), {
     code: 'E_RECORD_DAMAGED',
     name: 'record.json: record',
   });
@@ -63,13 +63,14 @@ export function parseRecord(content: string): ContainerRecord {
 
 /** @throws E_RECORD_DAMAGED */
 export function parseState(content: string): StateRecord {
-  return parseShape(stateShape, parseJson(content), {
+  return parseShape(stateShape, parseRecordJson(content), {
     code: 'E_RECORD_DAMAGED',
     name: 'state.json: record',
   });
 }
 
-function parseJson(content: string): unknown {
+/** @throws E_RECORD_DAMAGED */
+export function parseRecordJson(content: string): unknown {
   try {
     return JSON.parse(content);
   } catch (cause) {

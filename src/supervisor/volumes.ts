@@ -1,12 +1,13 @@
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { writeFileAtomic } from '../base/atomic-file.ts';
-import { messageOf, OcupError } from '../base/errors.ts';
+import { OcupError } from '../base/errors.ts';
 import { KeyedMutex } from '../base/keyed-mutex.ts';
 import { exactly, flag, objectOf, parseShape, text } from '../base/shape.ts';
 import type { Volume, VolumeConfig } from '../model/network.ts';
 import { volumeConfigShape } from '../wire/config-shape.ts';
 import { timestamp } from './clock.ts';
+import { parseRecordJson } from './record.ts';
 import { readOrSetAside } from './record-store.ts';
 
 interface VolumeRecord {
@@ -138,14 +139,7 @@ export class Volumes {
 
 function parseVolumeRecord(content: string): VolumeRecord {
   const as = { code: 'E_RECORD_DAMAGED', name: 'volume.json: record' } as const;
-  let value: unknown;
-  try {
-    value = JSON.parse(content);
-  } catch (cause) {
-    const message = `volume.json is not JSON: ${messageOf(cause)}`;
-    throw new OcupError('E_RECORD_DAMAGED', message, { cause });
-  }
-  return parseShape(recordShape, value, as);
+  return parseShape(recordShape, parseRecordJson(content), as);
 }
 
 /** The folder that a volume with `o: bind` stands for; undefined for one of our own. */

@@ -29,6 +29,8 @@ export interface SystemInfo {
   readonly runDir: string;
   readonly runtime: string;
   readonly containers: { readonly running: number; readonly total: number };
+  /** Records that could not be read and were set aside, each a sentence. */
+  readonly damaged: readonly string[];
 }
 
 export type PullPolicyName = 'always' | 'missing' | 'never';

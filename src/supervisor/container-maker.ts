@@ -1,0 +1,142 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { OcupError } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import { Scope } from '../base/scope.ts';
+import { findSpecWarnings } from '../bundle/build-spec.ts';
+import { resolveUser, type ResolvedUser } from '../bundle/resolve-user.ts';
+import type { ContainerConfig } from '../model/container.ts';
+import type { Image } from '../model/image.ts';
+import { parseImageSource } from '../model/reference.ts';
+import type { SpecHost } from '../model/spec-host.ts';
+import { timestamp } from './clock.ts';
+import type { SupervisedContainer } from './container.ts';
+import type { Containers } from './containers.ts';
+import type { ImagesPort } from './images-port.ts';
+import type { Launcher } from './launcher.ts';
+import { inheritableVolumes, planMounts, volumeMounts } from './mount-plan.ts';
+import type { ContainerRecord } from './record.ts';
+import type { RecordStore } from './record-store.ts';
+import { parseSignal } from './signals.ts';
+import type { Volumes } from './volumes.ts';
+
+export interface MakerOptions {
+  readonly images: ImagesPort;
+  readonly volumes: Volumes;
+  readonly containers: Containers;
+  readonly store: RecordStore;
+  readonly launcher: Launcher;
+  readonly host: () => Promise<SpecHost>;
+  readonly logger: Logger;
+}
+
+/**
+ * Makes a container: name, volumes, folders, bundle, and last its record. Nothing is left when it fails, and
+ * what a crash leaves is removed at the next start.
+ *
+ * @throws E_CONTAINER_EXISTS, E_CONTAINER_CREATE, E_CONTAINER_MOUNT, E_IMAGE_NOT_FOUND, E_BUNDLE_…, E_VOLUME_…
+ */
+export async function makeContainer(
+  options: MakerOptions,
+  config: ContainerConfig,
+  inheritVolumesOf: string | undefined,
+): Promise<SupervisedContainer> {
+  const { containers, store, volumes, launcher } = options;
+  const id = randomBytes(32).toString('hex');
+  await using scope = new Scope();
+  scope.defer(containers.reserveName(config.name, id));
+  if (config.stopSignal !== undefined) parseSignal(config.stopSignal);
+  const image = await getImage(options.images, config);
+  const inherited =
+    inheritVolumesOf === undefined
+      ? new Map<string, string>()
+      : inheritableVolumes(
+          containers.get(inheritVolumesOf).record.mounts,
+          (name) => volumes.find(name)?.isAnonymous ?? false,
+        );
+  const { mounts, newAnonymous } = planMounts({
+    mounts: config.mounts,
+    imageVolumes: image.config.volumes,
+    inherited,
+    makeName: () => randomBytes(32).toString('hex'),
+  });
+  const record: ContainerRecord = {
+    version: 1,
+    id,
+    createdAt: timestamp(),
+    config,
+    imageId: image.id,
+    image: image.config,
+    layers: options.images.layerPaths(image),
+    user: await lookUpUser(options.images, image, config),
+    mounts,
+  };
+  await store.begin(record, newAnonymous);
+  scope.defer(() => store.remove(id));
+  await makeVolumes(record, { volumes, anonymous: new Set(newAnonymous), scope });
+  const { bundle, upper, work, rootfs } = launcher.paths(id);
+  for (const folder of [bundle, upper, work, rootfs]) await mkdir(folder, { recursive: true });
+  await launcher.prepare(record);
+  await store.commit(record);
+  scope.release();
+  await warn(options, record);
+  const container = containers.add(record);
+  container.tell({ action: 'create' });
+  return container;
+}
+
+/** @throws E_IMAGE_NOT_FOUND */
+export async function getImage(images: ImagesPort, config: ContainerConfig): Promise<Image> {
+  const image = await images.find(parseImageSource(config.image), config.platform);
+  if (image !== undefined) return image;
+  throw new OcupError('E_IMAGE_NOT_FOUND', `no such image: ${config.image}`, {
+    hint: 'Pull it first.',
+  });
+}
+
+/** @throws E_BUNDLE_USER */
+export async function lookUpUser(
+  images: ImagesPort,
+  image: Image,
+  config: Pick<ContainerConfig, 'user' | 'groupAdd'>,
+): Promise<ResolvedUser> {
+  const view = images.openRootView(image);
+  const [passwd, group] = await Promise.all([
+    view.readFile('/etc/passwd'),
+    view.readFile('/etc/group'),
+  ]);
+  const files = { passwd: passwd?.toString('utf8'), group: group?.toString('utf8') };
+  return resolveUser(files, config.user ?? image.config.user, config.groupAdd);
+}
+
+/** Named volumes that are missing are made as well; they stay when the container does not come to be. */
+async function makeVolumes(
+  record: ContainerRecord,
+  options: {
+    readonly volumes: Volumes;
+    readonly anonymous: ReadonlySet<string>;
+    readonly scope: Scope;
+  },
+): Promise<void> {
+  const { volumes, anonymous, scope } = options;
+  for (const { volume: name } of volumeMounts(record.mounts)) {
+    if (volumes.find(name) !== undefined) continue;
+    const isAnonymous = anonymous.has(name);
+    const config = { name, driver: 'local', driverOptions: {}, labels: {} };
+    await volumes.create(config, { isAnonymous });
+    if (isAnonymous) scope.defer(() => volumes.remove(name));
+  }
+}
+
+/** What is left out or cut does no harm, but should not go unsaid. */
+async function warn({ host, logger }: MakerOptions, record: ContainerRecord): Promise<void> {
+  const { config } = record;
+  const warnings = [...findSpecWarnings({ config, host: await host() })];
+  const driver = config.logging?.driver;
+  if (driver !== undefined && !KEPT_DRIVERS.has(driver)) {
+    warnings.push(`logging driver ${driver} is not supported: logs are kept as local ones`);
+  }
+  for (const warning of warnings) logger.warn(`container ${config.name}: ${warning}`);
+}
+
+const KEPT_DRIVERS: ReadonlySet<string> = new Set(['local', 'json-file', 'none']);

@@ -1,0 +1,456 @@
+import { isOcupError, messageOf, OcupError } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import { unreachable } from '../base/unreachable.ts';
+import { type Healthcheck, resolveHealthcheck } from '../bundle/healthcheck.ts';
+import { resolveArgs } from '../bundle/process-args.ts';
+import type { Container, ProbeResult } from '../model/container.ts';
+import type { ContainerEvent } from '../model/event.ts';
+import type { ShimExit } from '../wire/shim.ts';
+import { timestamp } from './clock.ts';
+import type { EventLog } from './event-log.ts';
+import { nextProbeDelay } from './health.ts';
+import { failedExit, type Launcher } from './launcher.ts';
+import {
+  type Life,
+  type LifeEffect,
+  type LifeInput,
+  type LifeRules,
+  reduceLife,
+  stateOf,
+} from './life.ts';
+import { probeRepeatedly, runProbe } from './prober.ts';
+import { readProcess } from './process-file.ts';
+import type { ContainerRecord } from './record.ts';
+import type { RecordStore, StoredContainer } from './record-store.ts';
+import { readShimExit, type ShimClient } from './shim-client.ts';
+import { signalName } from './signals.ts';
+
+export interface ContainerContext {
+  readonly store: RecordStore;
+  readonly events: EventLog;
+  readonly launcher: Launcher;
+  readonly shims: ShimClient;
+  readonly logger: Logger;
+  /** Runs the work as the only one for this container. */
+  readonly exclusively: <T>(id: string, work: () => Promise<T>) => Promise<T>;
+  /** Told after each change of a container. */
+  readonly onChange: () => void;
+}
+
+/** An action of an event, with what it says beside. */
+type ToldAction<T = ContainerEvent> = T extends ContainerEvent
+  ? Omit<T, 'kind' | 'id' | 'name' | 'labels'>
+  : never;
+
+const KEPT_PROBES = 5;
+
+/**
+ * One container while the supervisor runs: feeds its life with what happens, and does what that asks for.
+ * Its methods are called by one caller at a time; facts (exits, probes, timers) come at any time.
+ */
+export class SupervisedContainer {
+  private readonly context: ContainerContext;
+  private readonly listeners = new Set<() => void>();
+  /** Who attaches to its next process. */
+  private readonly waiting = new Set<() => Promise<void>>();
+  private currentRecord: ContainerRecord;
+  private life: Life;
+  private check: Healthcheck | undefined;
+  private probes: readonly ProbeResult[] = [];
+  private isGone = false;
+  private isReleasing = false;
+  /** Ends the watch and the probes of the process that runs. */
+  private running: AbortController | undefined;
+  private probing: AbortController | undefined;
+  private restartTimer: NodeJS.Timeout | undefined;
+  private launching: Promise<void> = Promise.resolve();
+  private releasing: Promise<void> = Promise.resolve();
+
+  constructor(context: ContainerContext, stored: StoredContainer) {
+    this.context = context;
+    this.currentRecord = stored.record;
+    this.life = stored.life;
+    this.check = resolveHealthcheck(stored.record.config, stored.record.image);
+  }
+
+  get id(): string {
+    return this.currentRecord.id;
+  }
+
+  get name(): string {
+    return this.currentRecord.config.name;
+  }
+
+  get record(): ContainerRecord {
+    return this.currentRecord;
+  }
+
+  get phase(): Life['phase'] {
+    return this.life.phase;
+  }
+
+  get lifeNow(): Life {
+    return this.life;
+  }
+
+  /** A process that runs, for those who need one. @throws E_CONTAINER_STATE */
+  get runningPid(): number {
+    if (this.life.phase.status === 'running') return this.life.phase.pid;
+    throw new OcupError('E_CONTAINER_STATE', `container ${this.name} is not running`);
+  }
+
+  /** Whether something has to be done for it although nobody calls. */
+  get isActive(): boolean {
+    const { status } = this.life.phase;
+    const isUp = status === 'starting' || status === 'running' || status === 'waiting';
+    return isUp || this.isReleasing;
+  }
+
+  get isRemoved(): boolean {
+    return this.isGone;
+  }
+
+  view(): Container {
+    const { record, life } = this;
+    const { config, image } = record;
+    const isRunning = life.phase.status === 'running';
+    const hasHealth = isRunning && this.check !== undefined;
+    return {
+      id: record.id,
+      config,
+      imageId: record.imageId,
+      state: stateOf(life),
+      health: hasHealth ? (life.health?.status ?? 'starting') : 'none',
+      probes: this.probes,
+      pid: life.phase.status === 'running' ? life.phase.pid : undefined,
+      createdAt: record.createdAt,
+      startedAt: life.startedAt,
+      exit: life.exit,
+      restartCount: life.restartCount,
+      endpoints: isRunning ? life.endpoints : [],
+      ports: isRunning ? life.ports : [],
+      mounts: record.mounts,
+      args: resolveArgs(config, image),
+      exposedPorts: exposedPortsOf(record),
+    };
+  }
+
+  /** Calls back after each change; gives a function that ends it. */
+  onChange(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /**
+   * Resolves when it runs, at once if it does.
+   * @throws E_CONTAINER_STATE while it is removed, and what keeps it from starting
+   */
+  async start(): Promise<void> {
+    await this.releasing;
+    if (this.life.phase.status === 'removing') throw this.wrongState('it is being removed');
+    if (this.life.phase.status === 'running' && this.life.phase.isPaused) {
+      throw this.wrongState('cannot start a paused container, try unpause instead');
+    }
+    await this.apply({ kind: 'start' });
+    await this.launching;
+  }
+
+  /** Notes that it is to be stopped, so that nothing starts it again. */
+  askToStop(): Promise<void> {
+    return this.apply({ kind: 'stop' });
+  }
+
+  /** Sends a signal to its first process or to all, and notes why it ends if it does. */
+  async signal(
+    signal: { readonly number: number; readonly name: string },
+    options: { readonly isAll?: boolean; readonly reason?: string | undefined } = {},
+  ): Promise<void> {
+    const { isAll = false, reason } = options;
+    await this.apply({ kind: 'ending', ending: { signal: signal.name, reason } });
+    await this.context.shims.call(this.id, 'signal', { signal: signal.number, all: isAll });
+  }
+
+  async pause(): Promise<void> {
+    await this.context.shims.call(this.id, 'pause', {});
+    await this.apply({ kind: 'paused' });
+  }
+
+  async unpause(): Promise<void> {
+    await this.context.shims.call(this.id, 'resume', {});
+    await this.apply({ kind: 'unpaused' });
+  }
+
+  /** Resolves when its process has ended and nothing of it is left, or when `timeoutMs` are over. */
+  async untilEnded(timeoutMs?: number): Promise<boolean> {
+    const isEnded = await new Promise<boolean>((resolve) => {
+      const isUp = (): boolean => this.life.phase.status === 'running';
+      const finish = (result: boolean): void => {
+        clearTimeout(timer);
+        stop();
+        resolve(result);
+      };
+      const timer =
+        timeoutMs === undefined ? undefined : setTimeout(() => finish(false), timeoutMs);
+      const stop = this.onChange(() => {
+        if (!isUp()) finish(true);
+      });
+      if (!isUp()) finish(true);
+    });
+    if (isEnded) await this.releasing;
+    return isEnded;
+  }
+
+  async rename(name: string): Promise<void> {
+    const { record } = this;
+    const renamed = { ...record, config: { ...record.config, name } };
+    await this.context.store.writeRecord(renamed);
+    this.currentRecord = renamed;
+    this.tell({ action: 'rename' });
+    this.notify();
+  }
+
+  /** Removes record, log and writable layer of one that has ended. */
+  async remove(): Promise<void> {
+    await this.releasing;
+    await this.apply({ kind: 'remove' });
+    if (this.life.phase.status !== 'removing') throw this.wrongState('it is running');
+    await this.context.store.remove(this.id);
+    this.isGone = true;
+    this.tell({ action: 'destroy' });
+    this.notify();
+  }
+
+  /**
+   * Has `attach` run when its next process is made and has not run yet. Gives a function that
+   * takes it back.
+   */
+  whenCreated(attach: () => Promise<void>): () => void {
+    this.waiting.add(attach);
+    return () => this.waiting.delete(attach);
+  }
+
+  /** Goes on with a process that an earlier supervisor started. */
+  adopt(ended: Promise<ShimExit | undefined>, running: AbortController): void {
+    this.running = running;
+    this.follow(ended);
+    if (this.check !== undefined && stateOf(this.life) === 'running') this.startProbing();
+    this.notify();
+  }
+
+  /** Notes a fact that an earlier supervisor did not see. */
+  recover(input: LifeInput): Promise<void> {
+    return this.apply(input);
+  }
+
+  /** Goes on with the restart that was due when the earlier supervisor ended. */
+  resumeRestart(): void {
+    if (this.life.phase.status !== 'waiting') return;
+    const delayMs = Date.parse(this.life.phase.restartAt) - Date.now();
+    this.scheduleRestart(Math.min(Math.max(0, delayMs), this.life.lastPauseMs));
+  }
+
+  /** Ends watching, probing and timers; the container runs on. */
+  detach(): void {
+    this.running?.abort();
+    this.probing?.abort();
+    clearTimeout(this.restartTimer);
+  }
+
+  /** Tells a fact about it. */
+  tell(fact: ToldAction): void {
+    const { id, name } = this;
+    const { labels } = this.record.config;
+    this.context.events.tell({ kind: 'container', id, name, labels, ...fact });
+  }
+
+  private get rules(): LifeRules {
+    return { restart: this.record.config.restart, health: this.check };
+  }
+
+  /** Resolves once what follows from the input is on disk. */
+  private apply(input: LifeInput): Promise<void> {
+    const { life, effects } = reduceLife(this.life, input, { rules: this.rules, now: Date.now() });
+    if (life === this.life) return Promise.resolve();
+    this.life = life;
+    const saved = this.context.store.writeLife(this.id, life);
+    saved.catch((error: unknown) => this.complain('cannot write its state', error));
+    for (const effect of effects) this.perform(effect, saved);
+    this.notify();
+    return saved;
+  }
+
+  private perform(effect: LifeEffect, saved: Promise<void>): void {
+    switch (effect.kind) {
+      case 'launch':
+        this.launching = saved.then(() => this.launch());
+        this.launching.catch(() => undefined); // whoever asked for it sees it
+        return;
+      case 'release':
+        this.running?.abort();
+        this.releasing = this.release(saved);
+        return;
+      case 'schedule-restart':
+        this.scheduleRestart(effect.delayMs);
+        return;
+      case 'cancel-restart':
+        clearTimeout(this.restartTimer);
+        return;
+      case 'probe':
+        this.startProbing();
+        return;
+      case 'stop-probing':
+        this.probing?.abort();
+        return;
+      case 'tell':
+        this.tell(effect.fact);
+        return;
+      default:
+        unreachable(effect);
+    }
+  }
+
+  private async attachWaiting(): Promise<void> {
+    const waiting = [...this.waiting];
+    this.waiting.clear();
+    await Promise.all(waiting.map((attach) => attach()));
+  }
+
+  private async launch(): Promise<void> {
+    const running = new AbortController();
+    try {
+      this.running = running;
+      this.probes = [];
+      const { pid, ended } = await this.context.launcher.launch({
+        record: this.record,
+        previous: this.life,
+        onConnected: (endpoints, ports) => this.apply({ kind: 'connected', endpoints, ports }),
+        onCreated: () => this.attachWaiting(),
+        signal: running.signal,
+      });
+      const saved = this.apply({ kind: 'launched', pid });
+      this.follow(ended);
+      await saved;
+    } catch (error) {
+      running.abort();
+      await this.apply({ kind: 'launch-failed', exit: failedExit(error) });
+      throw error;
+    }
+  }
+
+  /** Waits for the exit of the process that runs. */
+  private follow(ended: Promise<ShimExit | undefined>): void {
+    ended
+      .then((exit) => (exit === undefined ? this.loseShim() : this.apply(exitedInput(exit))))
+      .catch((error: unknown) => {
+        if (!isOcupError(error, 'E_CANCELLED')) this.complain('lost sight of it', error);
+      });
+  }
+
+  /** The shim was killed. If it did not note an exit nobody saw one, and the process must not run on unseen. */
+  private async loseShim(): Promise<void> {
+    this.context.logger.warn(`the shim of container ${this.name} is gone`);
+    const noted = await readShimExit(this.context.launcher.paths(this.id).shimExit);
+    if (noted !== undefined) return this.apply(exitedInput(noted));
+    await this.context.launcher.release(this.record).catch((error: unknown) => {
+      this.complain('cannot end it', error);
+    });
+    await this.apply({ kind: 'exited', exit: unknownExit('its shim was killed') });
+  }
+
+  private async release(saved: Promise<void>): Promise<void> {
+    this.isReleasing = true;
+    try {
+      await saved;
+      await this.context.launcher.release(this.record);
+    } catch (error) {
+      this.complain('cannot free what it used', error);
+    }
+    this.isReleasing = false;
+    this.notify();
+  }
+
+  private scheduleRestart(delayMs: number): void {
+    clearTimeout(this.restartTimer);
+    this.restartTimer = setTimeout(() => {
+      this.context
+        .exclusively(this.id, async () => {
+          await this.releasing;
+          await this.apply({ kind: 'restart-due' });
+          await this.launching;
+        })
+        .catch((error: unknown) => this.complain('cannot restart it', error));
+    }, delayMs);
+  }
+
+  private startProbing(): void {
+    const { check, id } = this;
+    if (check === undefined) return;
+    this.probing?.abort();
+    const probing = new AbortController();
+    this.probing = probing;
+    const startedMs = Date.parse(this.life.startedAt ?? '');
+    const loop = async (): Promise<void> => {
+      const own = await readProcess(this.context.launcher.paths(id).spec);
+      const process = { ...own, args: check.test, terminal: false };
+      await probeRepeatedly({
+        probe: (signal) => runProbe(this.context.shims, { id, process, check }, signal),
+        onResult: (result) => this.takeProbe(check, result, Date.now() - startedMs),
+        signal: probing.signal,
+      });
+    };
+    loop().catch((error: unknown) => this.complain('cannot probe it', error));
+  }
+
+  private takeProbe(check: Healthcheck, result: ProbeResult, atMs: number): number {
+    this.probes = [...this.probes, result].slice(-KEPT_PROBES);
+    const isSuccess = result.exitCode === 0;
+    void this.apply({ kind: 'probed', isSuccess, atMs }).catch(() => undefined); // it was complained of
+    return this.life.health === undefined
+      ? check.intervalMs
+      : nextProbeDelay(check, this.life.health, atMs);
+  }
+
+  private notify(): void {
+    for (const listener of [...this.listeners]) listener();
+    this.context.onChange();
+  }
+
+  private wrongState(problem: string): OcupError {
+    return new OcupError('E_CONTAINER_STATE', `container ${this.name}: ${problem}`);
+  }
+
+  private complain(what: string, error: unknown): void {
+    this.context.logger.error(`container ${this.name}: ${what}: ${messageOf(error)}`);
+  }
+}
+
+/** What a shim saw, as an input. */
+export function exitedInput(exit: ShimExit): LifeInput {
+  return {
+    kind: 'exited',
+    exit: {
+      code: exit.exitCode,
+      signal: exit.signal === 0 ? undefined : signalName(exit.signal),
+      isOomKilled: exit.isOomKilled,
+      at: exit.exitedAt,
+      reason: undefined,
+    },
+  };
+}
+
+/** The exit of a process that nobody saw end. */
+export function unknownExit(reason: string): Extract<LifeInput, { kind: 'exited' }>['exit'] {
+  return { code: undefined, signal: undefined, isOomKilled: false, at: timestamp(), reason };
+}
+
+function exposedPortsOf({ config, image }: ContainerRecord): readonly string[] {
+  const published = config.ports.map(
+    ({ containerPort, protocol }) => `${containerPort}/${protocol}`,
+  );
+  const all = new Set([...image.exposedPorts, ...config.expose, ...published].map(withProtocol));
+  return [...all].sort((a, b) => Number.parseInt(a) - Number.parseInt(b) || (a < b ? -1 : 1));
+}
+
+function withProtocol(port: string): string {
+  return port.includes('/') ? port : `${port}/tcp`;
+}

@@ -1,0 +1,22 @@
+import type { Image } from '../model/image.ts';
+import type { ImageSource } from '../model/reference.ts';
+import type { PullPolicyName, PullProgress, Result } from '../wire/protocol.ts';
+
+/** What the supervisor asks of the image room; `image/images.ts` makes the promises. */
+export interface ImagesPort {
+  pull(request: {
+    readonly source: ImageSource;
+    readonly platform: string | undefined;
+    readonly policy: PullPolicyName;
+    readonly signal: AbortSignal;
+    readonly onProgress: (progress: PullProgress) => void;
+  }): Promise<Image>;
+  find(source: ImageSource, platform: string | undefined): Promise<Image | undefined>;
+  list(): Promise<readonly Image[]>;
+  remove(name: string, options: { readonly force: boolean }): Promise<Result<'image.remove'>>;
+  prune(options: { readonly all: boolean }): Promise<Result<'image.prune'>>;
+  /** Top first. */
+  layerPaths(image: Image): readonly string[];
+  openRootView(image: Image): { readFile(path: string): Promise<Buffer | undefined> };
+  exportRootfs(image: Image, folder: string): Promise<void>;
+}

@@ -1,0 +1,86 @@
+import { closeSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { messageOf, OcupError } from '../base/errors.ts';
+import { LineSplitter } from '../base/lines.ts';
+import { count, objectOf, oneOf, parseShape, text } from '../base/shape.ts';
+import { executablePath } from '../native/executables.ts';
+import { makePipe, onProcessExit, spawnProcess } from '../native/processes.ts';
+import type { ShimReady } from '../wire/shim.ts';
+
+/** Making a container takes milliseconds; a copy-up of a large folder takes longer. */
+const READY_TIMEOUT_MS = 10 * 60_000;
+
+type ReadyError = Extract<ShimReady, { readonly error: unknown }>['error'];
+
+const pidShape = objectOf<{ readonly pid: number }>({ pid: count });
+const errorShape = objectOf<{ readonly error: ReadyError }>({
+  error: objectOf<ReadyError>({
+    kind: oneOf('not-found', 'not-executable', 'mount', 'runtime', 'system'),
+    message: text,
+  }),
+});
+
+/**
+ * Starts a shim on its run folder, and resolves with what it says on descriptor 3: the pid of the container's
+ * process, which waits for the start, or why there is none. After an error the shim has ended.
+ *
+ * @throws E_CONTAINER_START when it says nothing
+ */
+export async function spawnShim(
+  runFolder: string,
+  env: Readonly<Record<string, string>>,
+): Promise<ShimReady> {
+  const { readFd, writeFd } = makePipe();
+  let pid: number;
+  try {
+    ({ pid } = spawnProcess({
+      path: executablePath('ocup-shim'),
+      args: ['ocup-shim', runFolder],
+      env,
+      cwd: '/',
+      descriptors: { 0: 'null', 1: 'null', 2: 'null', 3: writeFd },
+      newSession: true,
+    }));
+  } catch (cause) {
+    closeSync(readFd);
+    const message = `cannot start ocup-shim: ${messageOf(cause)}`;
+    throw new OcupError('E_CONTAINER_START', message, { cause });
+  } finally {
+    closeSync(writeFd);
+  }
+  const shim = { hasEnded: false };
+  const ended = onProcessExit(pid).finally(() => {
+    shim.hasEnded = true;
+  });
+  const line = await readLine(readFd);
+  if (line !== undefined) return parseReady(line);
+  if (!shim.hasEnded) process.kill(pid, 'SIGKILL');
+  const { exitCode, signal } = await ended;
+  const how = signal ?? `exit code ${exitCode ?? 'unknown'}`;
+  throw new OcupError('E_CONTAINER_START', `ocup-shim ended before it was ready: ${how}`);
+}
+
+/** The first line that comes through the pipe, undefined if it ends before; closes it. */
+function readLine(fd: number): Promise<string | undefined> {
+  const socket = new Socket({ fd, readable: true, writable: false });
+  const splitter = new LineSplitter();
+  socket.setTimeout(READY_TIMEOUT_MS, () => socket.destroy());
+  return new Promise((resolve) => {
+    socket.on('data', (chunk: Buffer) => {
+      for (const line of splitter.push(chunk)) {
+        resolve(line);
+        socket.destroy();
+        return;
+      }
+    });
+    socket.once('error', () => resolve(undefined));
+    socket.once('close', () => resolve(undefined));
+  });
+}
+
+function parseReady(line: string): ShimReady {
+  const as = { code: 'E_WIRE_PROTOCOL', name: 'first word of the shim' } as const;
+  const value: unknown = JSON.parse(line);
+  const hasPid = typeof value === 'object' && value !== null && 'pid' in value;
+  return hasPid ? parseShape(pidShape, value, as) : parseShape(errorShape, value, as);
+}
