@@ -11,6 +11,7 @@ const TOTAL_MS = 4500;
 const ATTEMPT_MS = 1500;
 const ROUNDS = 2;
 const HEADER_BYTES = 12;
+const REFUSED = 5;
 
 /** The resolvers in the text of a resolv.conf, in order. @see man 5 resolv.conf */
 export function parseNameservers(text: string): readonly string[] {
@@ -116,5 +117,3 @@ function isServersFailure(answer: Buffer): boolean {
   const rcode = answer.readUInt16BE(2) & 0xf;
   return rcode === RCODE.serverFailure || rcode === REFUSED;
 }
-
-const REFUSED = 5;

@@ -61,6 +61,11 @@ function lookUpPointer(book: NameBook, asker: DnsAsker, name: string): DnsAnswer
   const address = findReverseAddress(name);
   if (address === undefined) return undefined;
   const target = book.findName(asker.containerId, address);
-  if (target === undefined) return undefined;
+  if (target === undefined || !isDomainName(target)) return undefined;
   return { rcode: RCODE.ok, records: [pointerRecord(name, target)] };
+}
+
+/** Names of networks may be longer than a label of a domain name. */
+function isDomainName(name: string): boolean {
+  return name.split('.').every((label) => label.length > 0 && Buffer.byteLength(label) < 64);
 }

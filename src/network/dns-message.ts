@@ -20,7 +20,9 @@ const MIN_UDP_BYTES = 512;
 const OUR_UDP_BYTES = 1232;
 const HEADER_BYTES = 12;
 const OPCODE_MASK = 0x7800;
-const AUTHENTIC_DATA_FLAGS = RECURSION_DESIRED;
+const MAX_LABEL_BYTES = 63;
+/** Type and class. */
+const QUESTION_TAIL_BYTES = 4;
 
 /** A question that was asked. */
 export interface DnsQuery {
@@ -66,7 +68,7 @@ export function parseQuery(bytes: Buffer): DnsQuery | { readonly refusal: Buffer
 
 /** The bytes of an answer; one that is too long for UDP is cut and marked, so that the asker comes by TCP. */
 export function formatAnswer(query: DnsQuery, answer: DnsAnswer, transport: 'udp' | 'tcp'): Buffer {
-  const flags = (query.flags & AUTHENTIC_DATA_FLAGS) | RECURSION_AVAILABLE | answer.rcode;
+  const flags = (query.flags & RECURSION_DESIRED) | RECURSION_AVAILABLE | answer.rcode;
   const packet: Packet = {
     type: 'response',
     id: query.id,
@@ -91,13 +93,28 @@ export function pointerRecord(name: string, target: string): Answer {
   return { type: 'PTR', name, ttl: TTL_SECONDS, class: 'IN', data: target };
 }
 
-/** An answer that only says that the question failed. */
-function refuse(query: Buffer, rcode: number): Buffer {
-  const bytes = Buffer.alloc(HEADER_BYTES);
-  query.copy(bytes, 0, 0, 4);
+/** An answer to the message `query` that only says that it failed, with the question where there is one. */
+export function refuse(query: Buffer, rcode: number): Buffer {
+  const end = findQuestionEnd(query);
+  const bytes = Buffer.alloc(end ?? HEADER_BYTES);
+  query.copy(bytes, 0, 0, bytes.length);
   const flags = (query.readUInt16BE(2) & (OPCODE_MASK | RECURSION_DESIRED)) | 0x8000 | rcode;
-  bytes.writeUInt16BE(flags, 2);
+  bytes.writeUInt16BE(flags | RECURSION_AVAILABLE, 2);
+  bytes.fill(0, 4, HEADER_BYTES);
+  bytes.writeUInt16BE(end === undefined ? 0 : 1, 4);
   return bytes;
+}
+
+/** Where the only question of a message ends; undefined when it has none, several or a broken one. */
+function findQuestionEnd(query: Buffer): number | undefined {
+  if (query.readUInt16BE(4) !== 1) return undefined;
+  let at = HEADER_BYTES;
+  for (let length = query[at]; length !== 0; length = query[at]) {
+    if (length === undefined || length > MAX_LABEL_BYTES) return undefined;
+    at += 1 + length;
+  }
+  const end = at + 1 + QUESTION_TAIL_BYTES;
+  return end <= query.length ? end : undefined;
 }
 
 function optionsRecord(): Answer {

@@ -4,7 +4,7 @@ import { type Server, type Socket, createServer } from 'node:net';
 import { openSocketInNamespace } from '../native/sockets.ts';
 import { forwardQuery, frameMessage, readHostNameservers } from './dns-forward.ts';
 import { type DnsAsker, lookUp } from './dns-lookup.ts';
-import { RCODE, formatAnswer, parseQuery } from './dns-message.ts';
+import { RCODE, formatAnswer, parseQuery, refuse } from './dns-message.ts';
 import type { NameBook } from './name-book.ts';
 import { takeDescriptor } from './take-descriptor.ts';
 
@@ -115,8 +115,7 @@ export class DnsServer {
     if ('refusal' in query) return query.refusal;
     const known = lookUp(this.options.book, this.options, query.question);
     if (known !== undefined) return formatAnswer(query, known, transport);
-    const answer = await this.forward(message, transport);
-    return answer ?? formatAnswer(query, { rcode: RCODE.serverFailure, records: [] }, transport);
+    return (await this.forward(message, transport)) ?? refuse(message, RCODE.serverFailure);
   }
 
   private async forward(message: Buffer, transport: 'udp' | 'tcp'): Promise<Buffer | undefined> {

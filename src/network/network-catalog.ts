@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
 
 import { findErrno, messageOf, OcupError } from '../base/errors.ts';
 import { KeyedMutex } from '../base/keyed-mutex.ts';
@@ -20,6 +19,7 @@ import {
   subnetOf,
 } from './addresses.ts';
 import { readHostNameservers } from './dns-forward.ts';
+import { enableForwarding } from './forwarding.ts';
 import { bridgeName, formatLinkAlias } from './names.ts';
 import { type AddressPlan, planNetwork } from './network-plan.ts';
 import {
@@ -46,10 +46,6 @@ export interface CatalogOptions {
 }
 
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
-const FORWARDING = {
-  4: '/proc/sys/net/ipv4/ip_forward',
-  6: '/proc/sys/net/ipv6/conf/all/forwarding',
-};
 const SUBNET_TRIES = 8;
 
 /** The option keys of docker's bridge driver that are heeded. */
@@ -226,7 +222,7 @@ export class NetworkCatalog {
           prefixLength: subnet.prefixLength,
         })),
       });
-      await this.enableForwarding(record);
+      await enableForwarding(record.config, record.plan.ipv6 !== undefined, this.options.logger);
       return link;
     } catch (cause) {
       throw new OcupError(
@@ -234,21 +230,6 @@ export class NetworkCatalog {
         `cannot make bridge ${record.bridge} of network ${record.config.name}: ${messageOf(cause)}`,
         { hint: hintOf(cause), cause },
       );
-    }
-  }
-
-  /** Without forwarding nothing leaves the machine. It is left on: others may have come to rely on it. */
-  private async enableForwarding(record: NetworkRecord): Promise<void> {
-    if (record.config.isInternal) return;
-    for (const family of record.plan.ipv6 === undefined ? ([4] as const) : ([4, 6] as const)) {
-      const path = FORWARDING[family];
-      try {
-        if ((await readFile(path, 'utf8')).trim() !== '0') continue;
-        await writeFile(path, '1');
-        this.options.logger.info(`enabled ${path}`);
-      } catch (error) {
-        this.options.logger.warn(`containers have no way out: ${messageOf(error)}`);
-      }
     }
   }
 
