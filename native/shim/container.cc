@@ -36,6 +36,7 @@ Container::Container(EventLoop& loop, Reaper& reaper, RunFolder& folder, const S
 
 Container::~Container() {
   loop_.cancel(record_timer_);
+  loop_.cancel(removal_timer_);
   if (status_ == Status::kCreating && log_) log_->remove_if_empty();
 }
 
@@ -125,6 +126,7 @@ void Container::tell_exit() {
   writer.begin_object().key("exitCode").integer(exit_->exit_code);
   attachments_.finish(writer.end_object().text());
   for (const Caller& watcher : std::exchange(watchers_, {})) watch(watcher);
+  check_removed();
 }
 
 void Container::watch(const Caller& caller) {
@@ -191,8 +193,10 @@ void Container::exec(const Caller& caller, ExecRequest request) {
   sessions_.emplace_front();
   const auto place = sessions_.begin();
   try {
-    *place = std::make_unique<ExecSession>(context, std::move(request), caller,
-                                           [this, place] { sessions_.erase(place); });
+    *place = std::make_unique<ExecSession>(context, std::move(request), caller, [this, place] {
+      sessions_.erase(place);
+      check_removed();
+    });
     (*place)->start();
   } catch (...) {
     sessions_.erase(place);

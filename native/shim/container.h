@@ -77,6 +77,7 @@ class Container {
   bool refuse_unless_alive(const Caller& caller) const;
   void on_deleted(const RuntimeResult& result);
   void check_removed();
+  void finish_removal();
 
   EventLoop& loop_;
   Reaper& reaper_;
@@ -106,7 +107,8 @@ class Container {
   Caller remover_;
   OnRemoved on_removed_;
   std::string removal_error_;
-  int64_t removal_deadline_ = 0;
+  EventLoop::Timer removal_timer_ = 0;
+  bool is_deleted_ = false;
 };
 
 /** In the words of `ShimState`. */

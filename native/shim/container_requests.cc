@@ -7,7 +7,6 @@ namespace ocup::shim {
 
 namespace {
 
-constexpr int64_t kCheckRemovedMs = 20;
 constexpr int64_t kRemovalMs = 10000;
 
 std::string start_details(const std::string& message) {
@@ -124,21 +123,23 @@ void Container::remove(const Caller& caller, OnRemoved on_removed) {
 
 void Container::on_deleted(const RuntimeResult& result) {
   removal_error_ = result.message;
-  removal_deadline_ = monotonic_ms() + kRemovalMs;
+  is_deleted_ = true;
   if (!result.is_done) {
     // Whatever the runtime's trouble is, no process of the container may stay.
     if (status_ != Status::kExited) signal_directly(SIGKILL, false);
     cgroup_.signal_all(SIGKILL);
   }
+  removal_timer_ = loop_.after(kRemovalMs, [this] { finish_removal(); });
   check_removed();
 }
 
 void Container::check_removed() {
-  const bool has_ended = is_exit_told_ && sessions_.empty();
-  if (!has_ended && monotonic_ms() < removal_deadline_) {
-    loop_.after(kCheckRemovedMs, [this] { check_removed(); });
-    return;
-  }
+  if (is_deleted_ && is_exit_told_ && sessions_.empty()) finish_removal();
+}
+
+void Container::finish_removal() {
+  loop_.cancel(removal_timer_);
+  is_deleted_ = false;
   if (!exit_ && removal_error_.empty()) {
     removal_error_ = "the container's process does not end";
   }

@@ -12,6 +12,12 @@
 
 namespace ocup::shim {
 
+namespace {
+
+constexpr int kIdleMs = 1000;
+
+}  // namespace
+
 EventLoop::EventLoop() : epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
   if (!epoll_) throw SysError(errno, "epoll_create1");
 }
@@ -52,25 +58,29 @@ void EventLoop::cancel(Timer timer) {
 
 void EventLoop::later(Task task) { tasks_.push_back(std::move(task)); }
 
-void EventLoop::run(const std::function<void(const char*)>& on_fault) {
+void EventLoop::run(const Observers& observers) {
   while (!is_stopped_) {
     try {
       run_tasks();
       if (is_stopped_) return;
-      dispatch();
+      dispatch(observers.on_idle);
       run_timers();
     } catch (const std::exception& error) {
-      on_fault(error.what());
+      observers.on_fault(error.what());
     }
   }
 }
 
-void EventLoop::dispatch() {
+void EventLoop::dispatch(const Task& on_idle) {
   // One event a wait: no event can be left over for a descriptor that a handler has closed
   // meanwhile.
   epoll_event event = {};
-  const int count = ::epoll_wait(epoll_.get(), &event, 1, wait_ms());
+  const int wanted_ms = wait_ms();
+  const bool may_idle = !is_idle_ && (wanted_ms < 0 || wanted_ms > kIdleMs);
+  const int count = ::epoll_wait(epoll_.get(), &event, 1, may_idle ? kIdleMs : wanted_ms);
   if (count < 0 && errno != EINTR) throw SysError(errno, "epoll_wait");
+  is_idle_ = count == 0 && (may_idle || is_idle_);
+  if (count == 0 && may_idle) on_idle();
   if (count <= 0) return;
   const auto found = handlers_.find(event.data.fd);
   if (found == handlers_.end()) return;

@@ -40,14 +40,21 @@ class EventLoop {
   /** Runs `task` when the call that runs now is over. */
   void later(Task task);
 
-  /** Runs until `stop`. What a handler throws goes to `on_fault`. */
-  void run(const std::function<void(const char*)>& on_fault);
+  struct Observers {
+    /** Gets the text of what a handler threw. */
+    std::function<void(const char*)> on_fault;
+    /** Nothing has happened for a second. */
+    Task on_idle;
+  };
+
+  /** Runs until `stop`. */
+  void run(const Observers& observers);
   void stop() { is_stopped_ = true; }
 
  private:
   using TimerKey = std::pair<int64_t, Timer>;
 
-  void dispatch();
+  void dispatch(const Task& on_idle);
   void run_timers();
   void run_tasks();
   int wait_ms() const;
@@ -58,6 +65,7 @@ class EventLoop {
   std::unordered_map<Timer, int64_t> due_;
   std::vector<Task> tasks_;
   Timer next_timer_ = 1;
+  bool is_idle_ = false;
   bool is_stopped_ = false;
 };
 

@@ -21,6 +21,11 @@ Reaper::Reaper(EventLoop& loop) : loop_(loop) {
 }
 
 void Reaper::on_exit(pid_t pid, Callback callback) {
+  // What is kept under a number that a living child has now is of an earlier process.
+  siginfo_t info = {};
+  const bool is_here =
+      ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+  if (is_here) unclaimed_.erase(pid);
   const auto found = unclaimed_.find(pid);
   if (found == unclaimed_.end()) {
     callbacks_[pid] = std::move(callback);

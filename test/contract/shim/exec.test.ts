@@ -99,6 +99,19 @@ describe.each(RUNTIMES)('exec with $name', ({ path: runtime }) => {
     expect((await shim.exec('kill -9 $$')).exitCode).toBe(137);
   });
 
+  test.each([false, true])(
+    'lets another user open its own output, terminal %s',
+    async (terminal) => {
+      await using shim = await TestShim.run({ runtime });
+      const user = { uid: 1000, gid: 1000 };
+      const script = 'echo out > /proc/self/fd/1 && echo err > /proc/self/fd/2';
+      const output = await shim.exec(script, {}, { user, terminal });
+      expect(output).toMatchObject(
+        terminal ? { stdout: 'out\r\nerr\r\n', exitCode: 0 } : { stdout: 'out\n', stderr: 'err\n' },
+      );
+    },
+  );
+
   test('ends although a child of it holds its output', async () => {
     await using shim = await TestShim.run({ runtime });
     expect(await shim.exec('sleep 1000 & echo x')).toMatchObject({ stdout: 'x\n', exitCode: 0 });

@@ -19,6 +19,21 @@ describe.each(RUNTIMES)('the log with $name', ({ path: runtime }) => {
     expect(log).toContainEqual(['stderr', 'F', 'err']);
   });
 
+  test('takes what another user writes to its own output, opened anew', async () => {
+    await using shim = await TestShim.run({
+      runtime,
+      user: { uid: 1000, gid: 1000 },
+      command: 'echo out > /proc/self/fd/1; echo err > /proc/self/fd/2',
+    });
+    await shim.watch();
+    expect(
+      shim
+        .log()
+        .map(([stream]) => stream)
+        .sort(),
+    ).toEqual(['stderr', 'stdout']);
+  });
+
   test('of a terminal keeps its carriage returns', async () => {
     await using shim = await TestShim.run({ runtime, hasTty: true, command: 'echo a; echo b >&2' });
     await shim.watch();

@@ -12,6 +12,7 @@ import {
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { installRoot } from '../../../src/base/install-root.ts';
 import { executablePath } from '../../../src/native/executables.ts';
 import { callSocket, type FrameStream, openSocketStream } from '../../../src/wire/client.ts';
 import { FRAME, type FrameType } from '../../../src/wire/frames.ts';
@@ -45,7 +46,7 @@ export interface RuntimeUnderTest {
 
 /** The runtimes that are here: a shim must work with each. */
 export const RUNTIMES: readonly RuntimeUnderTest[] = [
-  { name: 'ocup-runtime', path: join(import.meta.dirname, '../../../build/Release/ocup-runtime') },
+  { name: 'ocup-runtime', path: join(installRoot(), 'build/Release/ocup-runtime') },
   { name: 'runc', path: '/usr/sbin/runc' },
 ].filter(({ path }) => existsSync(path));
 
@@ -55,6 +56,7 @@ export const RUNTIME = RUNTIMES[0] ?? { name: 'none', path: '/nonexistent/runtim
 export interface ShimOptions extends Partial<ShimConfig> {
   /** What the first process runs: a shell script, or its arguments. */
   readonly command?: string | readonly string[];
+  readonly user?: { readonly uid: number; readonly gid: number };
   readonly memoryBytes?: number;
   readonly mounts?: readonly unknown[];
   /** Prepares the image's root before the shim starts. */
@@ -226,10 +228,14 @@ export class TestShim implements AsyncDisposable {
   }
 
   private runtimeSpec(): unknown {
-    const { command = 'sleep 1000', memoryBytes, mounts = [] } = this.options;
+    const { command = 'sleep 1000', user, memoryBytes, mounts = [] } = this.options;
     return {
       ociVersion: '1.0.2',
-      process: { ...processOf(command), terminal: this.config.hasTty },
+      process: {
+        ...processOf(command),
+        ...(user === undefined ? {} : { user }),
+        terminal: this.config.hasTty,
+      },
       root: { path: 'rootfs' },
       mounts: [
         { destination: '/proc', type: 'proc', source: 'proc' },
@@ -304,6 +310,6 @@ function makeImage(path: string): void {
 }
 
 function shimPart(options: ShimOptions): Partial<ShimConfig> {
-  const own = new Set(['command', 'memoryBytes', 'mounts', 'prepare', 'start']);
+  const own = new Set(['command', 'user', 'memoryBytes', 'mounts', 'prepare', 'start']);
   return Object.fromEntries(Object.entries(options).filter(([name]) => !own.has(name)));
 }
