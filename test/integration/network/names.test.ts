@@ -1,13 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Packet, decode, encode } from 'dns-packet';
 
-import {
-  type Agent,
-  type Joined,
-  NetworkLab,
-  join,
-  networkConfig,
-} from '../../support/network-lab.ts';
+import { type Agent, type Joined, NetworkLab, join } from '../../support/network-lab.ts';
+import { networkConfig } from '../../support/network-values.ts';
 
 let lab: NetworkLab;
 let supervisor: Agent;

@@ -1,12 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 
-import {
-  type Agent,
-  NetworkLab,
-  connectRequest,
-  join,
-  networkConfig,
-} from '../../support/network-lab.ts';
+import { type Agent, NetworkLab, join } from '../../support/network-lab.ts';
+import { connectRequest, networkConfig } from '../../support/network-values.ts';
 
 let lab: NetworkLab;
 let supervisor: Agent;

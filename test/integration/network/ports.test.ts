@@ -1,14 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 
-import {
-  type Agent,
-  type Joined,
-  NetworkLab,
-  connectRequest,
-  join,
-  networkConfig,
-  portBinding,
-} from '../../support/network-lab.ts';
+import { type Agent, type Joined, NetworkLab, join } from '../../support/network-lab.ts';
+import { connectRequest, networkConfig, portBinding } from '../../support/network-values.ts';
 
 let lab: NetworkLab;
 let supervisor: Agent;

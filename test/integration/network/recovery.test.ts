@@ -2,14 +2,8 @@ import { readdirSync, writeFileSync } from 'node:fs';
 
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 
-import {
-  type Agent,
-  type Joined,
-  NetworkLab,
-  join,
-  networkConfig,
-  portBinding,
-} from '../../support/network-lab.ts';
+import { type Agent, type Joined, NetworkLab, join } from '../../support/network-lab.ts';
+import { networkConfig, portBinding } from '../../support/network-values.ts';
 
 let lab: NetworkLab;
 let supervisor: Agent;
