@@ -167,7 +167,12 @@ export class SupervisedContainer {
   ): Promise<void> {
     const { isAll = false, reason } = options;
     await this.apply({ kind: 'ending', ending: { signal: signal.name, reason } });
-    await this.context.shims.call(this.id, 'signal', { signal: signal.number, all: isAll });
+    try {
+      await this.context.shims.call(this.id, 'signal', { signal: signal.number, all: isAll });
+    } catch (error) {
+      // Nobody is left to get it; the exit is about to be told.
+      if (!isOcupError(error) || !(await this.hasEnded())) throw error;
+    }
   }
 
   async pause(): Promise<void> {
@@ -261,6 +266,17 @@ export class SupervisedContainer {
     const { id, name } = this;
     const { labels } = this.record.config;
     this.context.events.tell({ kind: 'container', id, name, labels, ...fact });
+  }
+
+  /** Whether its process has ended, be it that nobody was told yet. */
+  private async hasEnded(): Promise<boolean> {
+    if (this.life.phase.status !== 'running') return true;
+    try {
+      return (await this.context.shims.state(this.id)).status === 'exited';
+    } catch (error) {
+      if (isOcupError(error, 'E_WIRE_CONNECT') || isOcupError(error, 'E_WIRE_CLOSED')) return true;
+      throw error;
+    }
   }
 
   private get rules(): LifeRules {
