@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import {
   closeSync,
+  type Dirent,
   existsSync,
   mkdtempSync,
   openSync,
@@ -175,8 +176,7 @@ export function fieldsOf(text: string): Record<string, string> {
 export function cgroupsNamed(ids: readonly string[]): string[] {
   const found: string[] = [];
   const walk = (folder: string, depth: number): void => {
-    for (const entry of readdirSync(folder, { withFileTypes: true })) {
-      if (!entry.isDirectory()) continue;
+    for (const entry of foldersIn(folder)) {
       const path = join(folder, entry.name);
       if (ids.includes(entry.name)) found.push(`cgroup ${path}`);
       else if (depth < 3) walk(path, depth + 1);
@@ -184,6 +184,15 @@ export function cgroupsNamed(ids: readonly string[]): string[] {
   };
   walk('/sys/fs/cgroup', 0);
   return found;
+}
+
+/** Empty when the folder went away meanwhile: others use the machine too. */
+function foldersIn(folder: string): Dirent[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  } catch {
+    return [];
+  }
 }
 
 function mountCount(): number {

@@ -135,31 +135,35 @@ describeContract('cgroups', (must) => {
     expect(code).toBe(137);
   });
 
-  must('update changes the limits of a running container', async (lab) => {
-    const bundle = lab.bundle();
-    bundle.spec.linux.resources['memory'] = { limit: 64 << 20 };
-    const id = await lab.start(bundle);
-    await lab.succeed([
-      'update',
-      '--memory',
-      String(128 << 20),
-      '--pids-limit',
-      '50',
-      '--cpu-share',
-      '300',
-      id,
-    ]);
-    const controllerFile = isUnified() ? 'memory.max' : 'memory.limit_in_bytes';
-    expect(await value(lab, id, 'memory', controllerFile)).toBe(String(128 << 20));
-    expect(await value(lab, id, 'pids', 'pids.max')).toBe('50');
-    const input = JSON.stringify({
-      memory: { limit: 32 << 20 },
-      cpu: { quota: 20000, period: 50000 },
-    });
-    await lab.succeed(['update', '-r', '-', id], { input });
-    expect(await value(lab, id, 'memory', controllerFile)).toBe(String(32 << 20));
-    if (!isUnified()) expect(await value(lab, id, 'cpu', 'cpu.cfs_quota_us')).toBe('20000');
-  });
+  must(
+    'update changes the limits of a running container',
+    async (lab) => {
+      const bundle = lab.bundle();
+      bundle.spec.linux.resources['memory'] = { limit: 64 << 20 };
+      const id = await lab.start(bundle);
+      await lab.succeed([
+        'update',
+        '--memory',
+        String(128 << 20),
+        '--pids-limit',
+        '50',
+        '--cpu-share',
+        '300',
+        id,
+      ]);
+      const controllerFile = isUnified() ? 'memory.max' : 'memory.limit_in_bytes';
+      expect(await value(lab, id, 'memory', controllerFile)).toBe(String(128 << 20));
+      expect(await value(lab, id, 'pids', 'pids.max')).toBe('50');
+      const input = JSON.stringify({
+        memory: { limit: 32 << 20 },
+        cpu: { quota: 20000, period: 50000 },
+      });
+      await lab.succeed(['update', '-r', '-', id], { input });
+      expect(await value(lab, id, 'memory', controllerFile)).toBe(String(32 << 20));
+      if (!isUnified()) expect(await value(lab, id, 'cpu', 'cpu.cfs_quota_us')).toBe('20000');
+    },
+    { except: { crun: 'version 1.8 wants all options of one kind' } },
+  );
 
   must('kill --all reaches every process', async (lab) => {
     const id = await lab.start(lab.bundle().script('sleep 1000 & sleep 1000 & wait'));
