@@ -1,6 +1,6 @@
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { createWriteStream, existsSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import {
   chmod,
   lstat,
@@ -13,10 +13,8 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
-import { createGzip } from 'node:zlib';
+import { addLayer, beginLayout, finishLayout, type WrittenImage } from './layout-writer.ts';
 
 const run = promisify(execFile);
 const CACHE = resolve(import.meta.dirname, '../../.cache/debian-images');
@@ -116,41 +114,26 @@ export async function ensureDebianImages(): Promise<string> {
   return folder;
 }
 
-interface Blob {
-  readonly digest: string;
-  readonly size: number;
-}
-
-interface Layer extends Blob {
-  readonly diffId: string;
-}
-
 async function makeLayout(work: string, layout: string): Promise<void> {
-  await mkdir(join(layout, 'blobs/sha256'), { recursive: true });
+  await beginLayout(layout);
   const base = join(work, 'base');
   await makeBase(base);
-  const baseLayer = await addLayer(layout, base, [
-    './var/lib/apt/lists',
-    './var/cache',
-    './dev',
-    './proc',
-    './sys',
-  ]);
-  const manifests = [];
+  const excluded = [
+    './var/lib/apt/lists/*',
+    './var/cache/*',
+    './var/log/*',
+    './dev/*',
+    './proc/*',
+    './sys/*',
+  ];
+  const baseLayer = await addLayer(layout, base, { excluded });
+  const images: WrittenImage[] = [];
   for (const [name, recipe] of Object.entries(RECIPES)) {
     const upper = await installInto(work, base, name, recipe);
-    const layer = await addLayer(layout, upper, [
-      './var/lib/apt/lists',
-      './var/cache',
-      './var/log',
-      './dev',
-      './proc',
-      './sys',
-    ]);
-    manifests.push(await addImage(layout, name, recipe, [baseLayer, layer]));
+    const layer = await addLayer(layout, upper, { excluded });
+    images.push({ name, layers: [baseLayer, layer], config: recipe.config });
   }
-  await writeFile(join(layout, 'oci-layout'), JSON.stringify({ imageLayoutVersion: '1.0.0' }));
-  await writeFile(join(layout, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests }));
+  await finishLayout(layout, images);
 }
 
 async function makeBase(base: string): Promise<void> {
@@ -235,99 +218,4 @@ async function markWhiteouts(folder: string): Promise<void> {
       await markWhiteouts(path);
     }
   }
-}
-
-async function addLayer(
-  layout: string,
-  folder: string,
-  excluded: readonly string[],
-): Promise<Layer> {
-  const file = join(layout, `layer-${Math.random().toString(36).slice(2)}`);
-  const options = excluded.map((path) => `--exclude=${path}/*`);
-  const tar = spawn(
-    'tar',
-    [
-      '-C',
-      folder,
-      '--numeric-owner',
-      '--sort=name',
-      '--xattrs',
-      '--xattrs-include=security.*',
-      ...options,
-      '-cf',
-      '-',
-      '.',
-    ],
-    {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  );
-  const diffId = createHash('sha256');
-  const digest = createHash('sha256');
-  await pipeline(
-    tar.stdout,
-    tap(diffId),
-    createGzip({ level: 1 }),
-    tap(digest),
-    createWriteStream(file),
-  );
-  return {
-    ...(await storeBlob(layout, file, digest.digest('hex'))),
-    diffId: `sha256:${diffId.digest('hex')}`,
-  };
-}
-
-function tap(hash: ReturnType<typeof createHash>): Transform {
-  return new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      hash.update(chunk);
-      done(null, chunk);
-    },
-  });
-}
-
-async function storeBlob(layout: string, file: string, hex: string): Promise<Blob> {
-  const { size } = await lstat(file);
-  await rename(file, join(layout, 'blobs/sha256', hex));
-  return { digest: `sha256:${hex}`, size };
-}
-
-async function addJson(layout: string, value: unknown): Promise<Blob> {
-  const text = JSON.stringify(value);
-  const hex = createHash('sha256').update(text).digest('hex');
-  const file = join(layout, 'json');
-  await writeFile(file, text);
-  return storeBlob(layout, file, hex);
-}
-
-async function addImage(
-  layout: string,
-  name: string,
-  recipe: Recipe,
-  layers: readonly Layer[],
-): Promise<unknown> {
-  const path = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-  const architecture = process.arch === 'x64' ? 'amd64' : process.arch;
-  const config = await addJson(layout, {
-    os: 'linux',
-    architecture,
-    config: { Env: [path], ...recipe.config },
-    rootfs: { type: 'layers', diff_ids: layers.map((layer) => layer.diffId) },
-  });
-  const manifest = await addJson(layout, {
-    schemaVersion: 2,
-    mediaType: 'application/vnd.oci.image.manifest.v1+json',
-    config: { mediaType: 'application/vnd.oci.image.config.v1+json', ...config },
-    layers: layers.map(({ digest, size }) => ({
-      mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip',
-      digest,
-      size,
-    })),
-  });
-  return {
-    mediaType: 'application/vnd.oci.image.manifest.v1+json',
-    ...manifest,
-    platform: { os: 'linux', architecture },
-    annotations: { 'org.opencontainers.image.ref.name': name },
-  };
 }
