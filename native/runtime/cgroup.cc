@@ -76,9 +76,14 @@ void hand_down_controllers(const std::string& parent) {
 }
 
 /** A version 1 cpuset is born empty, and nothing can be attached to an empty one. */
-void inherit_cpuset(const std::string& parent, const std::string& child) {
+void inherit_cpuset(const CgroupFolder& folder, const std::string& path) {
+  const std::string parent = folder_at(folder, parent_of(path));
   for (const char* file : {"/cpuset.cpus", "/cpuset.mems"}) {
-    write_control_file(child + file, read_file(parent + file));
+    // Whoever made the parent at this moment may not have filled it yet.
+    if (parent_of(path) != "/" && read_file(parent + file) == "\n") {
+      inherit_cpuset(folder, parent_of(path));
+    }
+    write_control_file(folder_at(folder, path) + file, read_file(parent + file));
   }
 }
 
@@ -91,7 +96,7 @@ bool make_one(const CgroupFolder& folder, const std::string& path, bool is_paren
   }
   if (is_parent) ::setxattr(child.c_str(), mark_of(folder), "1", 1, 0);
   if (folder.has("cpuset") && !folder.is_v2) {
-    inherit_cpuset(folder_at(folder, parent_of(path)), child);
+    inherit_cpuset(folder, path);
   }
   return true;
 }
