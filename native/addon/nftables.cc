@@ -1,9 +1,14 @@
 #include <dlfcn.h>
+#include <linux/close_range.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cerrno>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 
 #include "addon/addon.h"
 #include "addon/promise_worker.h"
@@ -54,10 +59,7 @@ struct NftResult {
   std::string text;
 };
 
-/** One command at a time: the library keeps state of its own outside its contexts. */
 NftResult run_commands(const std::string& commands) {
-  static std::mutex mutex;
-  const std::lock_guard<std::mutex> lock(mutex);
   static const NftLibrary nft;
   const std::unique_ptr<nft_ctx, void (*)(nft_ctx*)> context(nft.create(0), nft.free);
   if (!context) throw SysError(ENOMEM, "nft_ctx_new");
@@ -69,13 +71,38 @@ NftResult run_commands(const std::string& commands) {
 }
 
 /**
+ * One run at a time, as the library keeps state of its own outside its contexts, and on a thread
+ * whose descriptors are its own: the library waits by select, which ends the process when its
+ * socket gets a number from 1024 on.
+ */
+NftResult run_with_low_descriptors(const std::string& commands) {
+  static std::mutex mutex;
+  const std::lock_guard<std::mutex> lock(mutex);
+  NftResult result;
+  std::exception_ptr failure;
+  std::thread thread([&] {
+    try {
+      if (::syscall(SYS_close_range, 3u, ~0u, CLOSE_RANGE_UNSHARE) < 0) {
+        throw SysError(errno, "close_range");
+      }
+      result = run_commands(commands);
+    } catch (...) {
+      failure = std::current_exception();
+    }
+  });
+  thread.join();
+  if (failure) std::rethrow_exception(failure);
+  return result;
+}
+
+/**
  * `runNft(commands) → promise of [isDone, output or error text]`, all commands in one transaction.
  * Rejects when libnftables cannot be loaded (`syscall` is `dlopen`).
  */
 Napi::Value run_nft(const Napi::CallbackInfo& info) {
   std::string commands = info[0].As<Napi::String>().Utf8Value();
   return run_on_worker(
-      info.Env(), [commands = std::move(commands)] { return run_commands(commands); },
+      info.Env(), [commands = std::move(commands)] { return run_with_low_descriptors(commands); },
       [](Napi::Env env, NftResult& result) {
         Napi::Array array = Napi::Array::New(env, 2);
         array.Set(0u, Napi::Boolean::New(env, result.is_done));

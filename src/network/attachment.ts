@@ -1,7 +1,7 @@
 import { findErrno } from '../base/errors.ts';
 import { type AddressBytes } from '../native/link-messages.ts';
 import { Links } from '../native/links.ts';
-import { addressBytes, parseMac } from './addresses.ts';
+import { type Address, addressBytes, parseMac } from './addresses.ts';
 import { type PlannedEndpoint, findDefaultEndpoint } from './endpoint-plan.ts';
 import { formatLinkAlias } from './names.ts';
 import { type NetworkCatalog, mtuOf } from './network-catalog.ts';
@@ -31,8 +31,18 @@ export async function attach(
 ): Promise<void> {
   using inside = await Links.open(options.pid);
   await inside.setUpLoopback();
-  const gateway = findDefaultEndpoint(planned);
-  for (const endpoint of planned) await attachEndpoint(options, inside, endpoint, gateway);
+  const ipv4 = findDefaultEndpoint(planned);
+  const ipv6 = findDefaultEndpoint(planned.filter((it) => it.ipv6 !== undefined));
+  for (const endpoint of planned) {
+    const { plan } = endpoint.network.record;
+    await attachEndpoint(options, inside, {
+      ...endpoint,
+      gateways: [
+        ...(endpoint === ipv4 ? [plan.ipv4.gateway] : []),
+        ...(endpoint === ipv6 && plan.ipv6 !== undefined ? [plan.ipv6.gateway] : []),
+      ],
+    });
+  }
   await Promise.all(
     planned.flatMap(({ interfaceName, vethName, network }) => [
       inside.waitOperational(interfaceName, UP_TIMEOUT_MS),
@@ -45,8 +55,7 @@ export async function attach(
 async function attachEndpoint(
   options: AttachOptions,
   inside: Links,
-  planned: PlannedEndpoint,
-  gateway: PlannedEndpoint | undefined,
+  planned: PlannedEndpoint & { readonly gateways: readonly Address[] },
 ): Promise<void> {
   const { record } = planned.network;
   const bridge = await options.catalog.ensureBridge(record);
@@ -72,7 +81,7 @@ async function attachEndpoint(
   await inside.setUp({
     name: planned.interfaceName,
     addresses: addressesOf(planned),
-    gateways: planned === gateway ? gatewaysOf(planned) : [],
+    gateways: planned.gateways.map(addressBytes),
   });
 }
 
@@ -83,9 +92,4 @@ function addressesOf(planned: PlannedEndpoint): readonly AddressBytes[] {
     addresses.push({ bytes: addressBytes(planned.ipv6), prefixLength: ipv6.subnet.prefixLength });
   }
   return addresses;
-}
-
-function gatewaysOf(planned: PlannedEndpoint): readonly Buffer[] {
-  const { ipv4, ipv6 } = planned.network.record.plan;
-  return [ipv4, ipv6].flatMap((plan) => (plan === undefined ? [] : [addressBytes(plan.gateway)]));
 }

@@ -69,6 +69,8 @@ interface Connection {
 export class Connections {
   private readonly options: ConnectionsOptions;
   private readonly connected = new Map<string, Connection>();
+  /** Requests that are under way: their networks are in use already. */
+  private readonly connecting = new Map<string, ConnectRequest>();
   private readonly names = new NameBook();
   private readonly locks = new KeyedMutex();
   private readonly linksToRemove = new Set<string>();
@@ -88,25 +90,31 @@ export class Connections {
     return [...this.connected.values()].flatMap(({ publication }) => publication?.forwards ?? []);
   }
 
-  /** The names of connected containers that are on the network. */
+  /** The names of containers that are on the network or about to be. */
   containersOn(network: string): readonly string[] {
-    return [...this.connected.values()]
-      .filter(({ planned }) => planned.some((it) => it.endpoint.network === network))
-      .map(({ containerName }) => containerName);
+    const isOn = (endpoint: Endpoint): boolean => endpoint.network === network;
+    const connecting = [...this.connecting.values()].filter((it) => it.endpoints.some(isOn));
+    const connected = [...this.connected.values()].filter(({ planned }) =>
+      planned.some((it) => isOn(it.endpoint)),
+    );
+    return [...connecting, ...connected].map(({ containerName }) => containerName);
   }
 
   /** @see Networks.connect */
   connect(request: ConnectRequest): Promise<ConnectResult> {
-    return this.locks.run(request.containerId, async () => {
-      if (this.connected.has(request.containerId)) await this.end(request.containerId);
+    const { containerId } = request;
+    return this.locks.run(containerId, async () => {
+      if (this.connected.has(containerId)) await this.end(containerId);
       await using scope = new Scope();
       const planned = this.allocate(request, scope);
+      this.connecting.set(containerId, request);
+      using _ = { [Symbol.dispose]: () => void this.connecting.delete(containerId) };
       const publication = await this.publish(request, planned, scope);
       await this.attach(request, planned, scope);
       const dns = await this.serveNames(request, planned, scope);
       const connection = { containerName: request.containerName, planned, publication, dns };
-      this.connected.set(request.containerId, connection);
-      scope.defer(() => void this.connected.delete(request.containerId));
+      this.connected.set(containerId, connection);
+      scope.defer(() => void this.connected.delete(containerId));
       await this.forward(request.containerName, publication?.forwards ?? []);
       scope.release();
       return { endpoints: planned.map(toEndpointState), ports: publication?.ports ?? [] };
@@ -117,8 +125,9 @@ export class Connections {
   adopt(request: ConnectRequest): Promise<void> {
     const { containerId, containerName } = request;
     return this.locks.run(containerId, async () => {
+      if (this.connected.has(containerId)) return;
       await using scope = new Scope();
-      const planned = this.allocate(request, scope);
+      const planned = this.allocate({ ...request, endpoints: withAddresses(request) }, scope);
       const publication = await this.adoptPorts(request, planned);
       let dns: DnsServer | undefined;
       try {
@@ -286,4 +295,16 @@ export class Connections {
 
 function networkOf(item: { readonly network: KnownNetwork }): KnownNetwork {
   return item.network;
+}
+
+/** The endpoints with exactly the addresses that the container has. */
+function withAddresses(request: ConnectRequest): readonly Endpoint[] {
+  return request.endpoints.map((endpoint) => {
+    const state = request.previous.find((it) => it.network === endpoint.network);
+    return {
+      ...endpoint,
+      ipv4Address: state?.ipv4Address ?? endpoint.ipv4Address,
+      ipv6Address: state?.ipv6Address ?? endpoint.ipv6Address,
+    };
+  });
 }

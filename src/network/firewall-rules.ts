@@ -124,7 +124,7 @@ export function formatAdditions(table: string, model: FirewallModel): string {
     ...networks.flatMap((network) =>
       network.ipv6 === undefined ? [] : addNetwork(`ip6 ${table}`, network, network.ipv6),
     ),
-    ...model.forwards.map((forward) => addForward(`ip ${table}`, forward)).sort(compare),
+    ...addForwards(`ip ${table}`, model.forwards),
   ]
     .map((line) => `${line}\n`)
     .join('');
@@ -142,7 +142,7 @@ export function findAdditions(
   if (current.networks.length === 0) return undefined;
   const networks = findAdded(current.networks, wanted.networks, describeNetwork);
   const forwards = findAdded(current.forwards, wanted.forwards, (forward) =>
-    addForward('', forward),
+    Object.values(describeForward(forward)).join(' '),
   );
   if (networks === undefined || forwards === undefined) return undefined;
   const hasIpv6 = (list: readonly FirewallNetwork[]): boolean =>
@@ -193,12 +193,27 @@ function addNetwork(table: string, network: FirewallNetwork, subnet: Subnet): re
   ];
 }
 
-function addForward(table: string, forward: PortForward): string {
+/** One command for each map: a thousand ports are not unusual. */
+function addForwards(table: string, forwards: readonly PortForward[]): readonly string[] {
+  const elements = new Map<string, string[]>();
+  for (const { map, element } of forwards.map(describeForward)) {
+    const list = elements.get(map);
+    if (list === undefined) elements.set(map, [element]);
+    else list.push(element);
+  }
+  return [...elements]
+    .map(([map, list]) => `add element ${table} ${map} { ${list.sort(compare).join(', ')} }`)
+    .sort(compare);
+}
+
+function describeForward(forward: PortForward): { readonly map: string; readonly element: string } {
   const { protocol, hostAddress, hostPort, target, targetPort } = forward;
   const to = `${formatAddress(target)} . ${targetPort}`;
-  return hostAddress === undefined
-    ? `add element ${table} open_${protocol} { ${hostPort} : ${to} }`
-    : `add element ${table} bound_${protocol} { ${formatAddress(hostAddress)} . ${hostPort} : ${to} }`;
+  if (hostAddress === undefined) {
+    return { map: `open_${protocol}`, element: `${hostPort} : ${to}` };
+  }
+  const from = `${formatAddress(hostAddress)} . ${hostPort}`;
+  return { map: `bound_${protocol}`, element: `${from} : ${to}` };
 }
 
 function compare(a: string, b: string): number {

@@ -110,12 +110,17 @@ export class NetworkCatalog {
     });
   }
 
-  /** Removes the bridge, then the record. */
+  /** Removes the bridge, then the record. Nobody finds the network from the first moment on. */
   async remove(name: string): Promise<void> {
-    const { record } = this.get(name);
-    await this.options.links.remove(record.bridge);
-    await removeNetworkRecord(this.options.folder, name);
+    const known = this.get(name);
     this.networks.delete(name);
+    try {
+      await this.options.links.remove(known.record.bridge);
+      await removeNetworkRecord(this.options.folder, name);
+    } catch (error) {
+      this.networks.set(name, known);
+      throw error;
+    }
   }
 
   /** The bridge of a network, made again if it is gone, as after a restart of the machine. */

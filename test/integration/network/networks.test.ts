@@ -165,6 +165,16 @@ describe('a network', () => {
     expect(await lab.host.call('ruleset')).toBe('');
   });
 
+  test('is not taken from under a container that is being connected', async () => {
+    await supervisor.networks('create', networkConfig('web'));
+    const container = await lab.container();
+    const connecting = supervisor.networks('connect', connectRequest(container, 'web', ['web']));
+    await expect(supervisor.networks('remove', 'web')).rejects.toMatchObject({
+      code: 'E_NETWORK_IN_USE',
+    });
+    expect((await connecting).endpoints).toHaveLength(1);
+  });
+
   test('stands when many containers come and go at once', async () => {
     await supervisor.networks('create', networkConfig('web'));
     const before = await lab.host.call('linkNames');

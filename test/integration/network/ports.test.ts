@@ -89,6 +89,15 @@ describe('a published port', () => {
     expect(server.result.ports[0]?.hostPort).toBe(8081);
   });
 
+  // Beyond descriptor 1023 libnftables would end the process.
+  test('can be one of a thousand', async () => {
+    const ports = Array.from({ length: 1000 }, (_, i) => portBinding(20_000 + i, 80));
+    const before = performance.now();
+    await publish(...ports);
+    expect(performance.now() - before).toBeLessThan(5000);
+    expect(await lab.host.call('askTcp', '127.0.0.1', 20_999, 'hi')).toMatch(/^server hi/);
+  });
+
   test('that a process holds is refused, naming the process', async () => {
     await lab.host.call('serveTcp', 8080, 'holder');
     const before = await lab.host.call('linkNames');

@@ -46,6 +46,7 @@ describe('after the supervisor was killed', () => {
     const next = await lab.supervisor();
     expect((await next.networks('list')).map((network) => network.config.name)).toEqual(['web']);
     await next.networks('adopt', adoption(server));
+    await next.networks('adopt', adoption(server));
     await next.networks('sweep', [server.agent.id]);
 
     expect(await server.agent.call('resolve', 'api')).toEqual([server.address]);
