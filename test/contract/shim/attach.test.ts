@@ -92,6 +92,20 @@ describe('attach', () => {
     expect(text.split('\n')).toHaveLength(400001);
   });
 
+  test('of callers that are killed while output flows does not disturb it', async () => {
+    await using shim = await TestShim.run({ command: 'seq 1 300000', start: false });
+    const streams = await Promise.all(
+      Array.from({ length: 5 }, () => shim.stream('attach', { hasStdin: false })),
+    );
+    await shim.call('start');
+    for (const stream of streams) {
+      await readUntil(stream, '1000\n');
+      stream.close();
+    }
+    await shim.watch();
+    expect(shim.log()).toHaveLength(300_000);
+  });
+
   test('of a caller that does not read holds the container up for a short while only', async () => {
     await using shim = await TestShim.run({ command: 'seq 1 1000000; echo end', start: false });
     const stuck = await shim.stream('attach', { hasStdin: false });

@@ -1,5 +1,7 @@
+import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
+import { messageOf } from '../../../src/base/errors.ts';
 import { FRAME } from '../../../src/wire/frames.ts';
 import { eventually } from '../../support/eventually.ts';
 import { collect, readUntil, RUNTIMES, TestShim } from './shim-fixture.ts';
@@ -172,6 +174,29 @@ describe('exec', () => {
     await readUntil(stream, 'up');
     await shim.call('signal', { signal: 9, all: false });
     expect((await collect(stream)).exitCode).toBe(137);
+  });
+
+  test('tells its end although the container is being deleted', async () => {
+    await using shim = await TestShim.run({});
+    const stream = await shim.openExec('echo up; sleep 1000');
+    await readUntil(stream, 'up');
+    const output = collect(stream);
+    await shim.call('delete');
+    expect((await output).exitCode).toBe(137);
+  });
+
+  test('for which descriptors are lacking fails, and works again later', async () => {
+    await using shim = await TestShim.run({});
+    execFileSync('prlimit', [`--pid=${shim.shimPid}`, '--nofile=40']);
+    const results = await Promise.all(
+      Array.from({ length: 12 }, () =>
+        shim.exec('echo x; sleep 0.2').then(({ stdout }) => stdout, messageOf),
+      ),
+    );
+    const failed = results.filter((result) => result !== 'x\n');
+    expect(failed.length).toBeGreaterThan(0);
+    for (const message of failed) expect(message).toContain('Too many open files');
+    expect((await shim.exec('echo x')).stdout).toBe('x\n');
   });
 
   test('many times and many at once leaves no descriptor, file or zombie behind', async () => {

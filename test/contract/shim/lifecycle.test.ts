@@ -108,13 +108,22 @@ describe.each(RUNTIMES)('a shim with $name', ({ path: runtime }) => {
     expect(readdirSync(join(shim.config.bundle, 'rootfs'))).toEqual([]);
   });
 
+  test('a container of which a child was killed for want of memory is flagged', async () => {
+    await using shim = await TestShim.run({
+      runtime,
+      command: 'dd if=/dev/zero of=/dev/null bs=200M; exit 5',
+      memoryBytes: 32 * 1024 * 1024,
+    });
+    expect(await shim.watch()).toMatchObject({ exitCode: 5, isOomKilled: true });
+  });
+
   test('a container killed for want of memory is flagged', async () => {
     await using shim = await TestShim.run({
       runtime,
-      command: 'dd if=/dev/zero of=/dev/null bs=200M',
+      command: ['/bin/dd', 'if=/dev/zero', 'of=/dev/null', 'bs=200M'],
       memoryBytes: 32 * 1024 * 1024,
     });
-    expect(await shim.watch()).toMatchObject({ isOomKilled: true });
+    expect(await shim.watch()).toMatchObject({ signal: 9, isOomKilled: true });
   });
 });
 
