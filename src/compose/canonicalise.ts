@@ -41,7 +41,7 @@ const FORMS: PathState<Form> = compilePaths<Form>({
   'services.*.configs.*': (node) => fromText(node, 'source'),
   'services.*.depends_on': dependencies,
   'services.*.devices.*': device,
-  'services.*.dns': asList,
+  'services.*.dns': (node) => withoutEmpty(asList(node)),
   'services.*.dns_search': asList,
   'services.*.env_file': envFiles,
   'services.*.extends': (node) => fromText(node, 'service'),
@@ -100,6 +100,15 @@ function fromText(node: RawNode, key: string): RawNode {
 
 function asList(node: RawNode): RawNode {
   return isText(node) ? list([node], node.position) : node;
+}
+
+function withoutEmpty(node: RawNode): RawNode {
+  if (node.kind !== 'list') return node;
+  return { ...node, items: node.items.filter((item) => !isNull(item) && !isEmptyText(item)) };
+}
+
+function isEmptyText(node: RawNode): boolean {
+  return node.kind === 'scalar' && node.value === '';
 }
 
 function names(node: RawNode): RawNode {

@@ -83,6 +83,13 @@ function checkPorts(service: RawNode, name: string, problems: Problems): void {
 }
 
 function checkDevices(service: RawNode, name: string, problems: Problems): void {
+  for (const [index, device] of itemsOf(service, 'devices').entries()) {
+    if (device.kind !== 'map' || findText(device, 'target') !== undefined) continue;
+    const place = { position: device.position, path: ['services', name, 'devices', index] };
+    problems.error(place, 'service device is missing a mount target', {
+      hint: 'add `target:`, the path in the container',
+    });
+  }
   const resources = findChild(findChild(service, 'deploy'), 'resources');
   const reserved = itemsOf(findChild(resources, 'reservations'), 'devices');
   const path = ['services', name, 'deploy', 'resources', 'reservations', 'devices'];

@@ -27,6 +27,7 @@ export function checkConsistency(
   const check = new Check(root, problems, disabled);
   for (const [name, { node, position }] of entriesOf(root, 'services'))
     if (node.kind === 'map') check.service(node, name, position);
+  check.secrets();
   check.cycles();
 }
 
@@ -76,6 +77,17 @@ class Check {
     this.references(node, name);
     this.mounts(node, name);
     this.watch(node, name);
+  }
+
+  /** A driver alone brings no content to a container. */
+  secrets(): void {
+    for (const [name, { node, position }] of entriesOf(this.root, 'secrets')) {
+      if (node.kind !== 'map' || isTrue(findChild(node, 'external'))) continue;
+      if (node.entries.has('file') || node.entries.has('environment')) continue;
+      const message = `secret ${JSON.stringify(name)} must declare either \`file\` or \`environment\`: invalid compose project`;
+      const path = ['secrets', name];
+      if (!this.problems.hasErrorBelow(path)) this.problems.error({ position, path }, message);
+    }
   }
 
   /** Tells the first cycle that can be reached from each service, once. */

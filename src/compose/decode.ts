@@ -14,7 +14,7 @@ import {
   scalarText,
   setOwn,
 } from './raw-tree.ts';
-import type { Field, ObjectShape, Shape } from './shape.ts';
+import type { Field, ObjectShape, ScalarType, Shape } from './shape.ts';
 import { splitShellWords } from './shell-words.ts';
 
 /**
@@ -77,11 +77,9 @@ class Decoder {
       case 'ssh':
         return sshKeys(node);
       case 'ulimit':
-        return node.kind === 'map'
-          ? this.ulimit(node, path)
-          : this.scalar(node, { kind: 'integer' }, path);
-      default:
-        return node.kind === 'scalar' ? this.scalar(node, shape, path) : undefined;
+        return this.ulimit(node, path);
+      case 'scalar':
+        return this.scalar(node, shape.type, path);
     }
   }
 
@@ -163,42 +161,30 @@ class Decoder {
     return pairs.sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : Number(nameOf(a) > nameOf(b))));
   }
 
-  private ulimit(node: RawMap, path: Path): Json {
+  private ulimit(node: RawNode, path: Path): Json | undefined {
+    if (node.kind !== 'map') {
+      const single = this.scalar(node, 'integer', path);
+      return single === 0 ? { soft: 0, hard: 0 } : single;
+    }
     const limit = (name: 'soft' | 'hard'): Json => {
       const child = findChild(node, name);
-      if (child?.kind !== 'scalar') return 0;
-      return this.scalar(child, { kind: 'integer' }, [...path, name]) ?? 0;
+      return child === undefined ? 0 : (this.scalar(child, 'integer', [...path, name]) ?? 0);
     };
     return { soft: limit('soft'), hard: limit('hard') };
   }
 
-  private scalar(node: RawNode, shape: Shape, path: Path): Json | undefined {
+  private scalar(node: RawNode, type: ScalarType, path: Path): Json | undefined {
     if (node.kind !== 'scalar' || node.value === null) return undefined;
     const place = { position: node.position, path };
-    const made = this.convert(node, shape, path);
+    const made = this.convert(node, type, path);
     if (made !== undefined) return made;
-    const what: Readonly<Record<string, string>> = {
-      boolean: 'invalid boolean',
-      integer: 'invalid whole number',
-      float: 'invalid number',
-      bytes: 'invalid size',
-      duration: 'invalid duration',
-      mode: 'invalid mode',
-      count: 'invalid value',
-    };
-    const hints: Readonly<Record<string, string>> = {
-      bytes: 'write it as a number with b, k, m, g or t: 512m',
-      duration: 'write it with units: 1m30s',
-      mode: 'write it in octal: 0440',
-      count: "the only value allowed is 'all' or a number",
-    };
-    const message = `${what[shape.kind] ?? 'invalid value'}: '${scalarText(node.value)}'`;
-    this.problems.error(place, message, { hint: hints[shape.kind] });
+    const message = `${FAULTS[type].what}: '${scalarText(node.value)}'`;
+    this.problems.error(place, message, { hint: FAULTS[type].hint });
     return undefined;
   }
 
-  private convert({ value, position }: RawScalar, shape: Shape, path: Path): Json | undefined {
-    switch (shape.kind) {
+  private convert({ value, position }: RawScalar, type: ScalarType, path: Path): Json | undefined {
+    switch (type) {
       case 'text':
         return scalarText(value);
       case 'boolean':
@@ -222,25 +208,31 @@ class Decoder {
           `${value} is not a whole number of bytes, and counts as not set`,
         );
         return '0';
-      default:
-        return undefined;
     }
   }
 }
 
-function isOmitted(value: Json, field: Field): boolean {
-  if (
-    field.shape.kind === 'record' ||
-    field.shape.kind === 'mapping' ||
-    field.shape.kind === 'lists'
-  )
-    return Object.keys(value ?? {}).length === 0 && !field.keepsZero;
-  if (field.shape.kind === 'bytes') return value === '0' && !field.keepsZero;
-  if (field.shape.kind === 'duration') return value === '0s' && !field.keepsZero;
-  if (field.keepsZero) return false;
-  if (Array.isArray(value)) return value.length === 0;
-  if (typeof value === 'object' && value !== null) return Object.keys(value).length === 0;
-  return value === '' || value === 0 || value === false || value === null;
+const FAULTS: Readonly<Record<ScalarType, { what: string; hint: string | undefined }>> = {
+  text: { what: 'invalid text', hint: undefined },
+  boolean: { what: 'invalid boolean', hint: 'use true or false' },
+  integer: { what: 'invalid whole number', hint: undefined },
+  float: { what: 'invalid number', hint: undefined },
+  bytes: { what: 'invalid size', hint: 'write it as a number with b, k, m, g or t: 512m' },
+  duration: { what: 'invalid duration', hint: 'write it with units: 1m30s' },
+  mode: { what: 'invalid mode', hint: 'write it in octal: 0440' },
+  count: { what: 'invalid value', hint: "the only value allowed is 'all' or a number" },
+};
+
+/** As Go leaves out what is empty: an object that is kept is shown even with nothing in it. */
+function isOmitted(value: Json, { shape, keepsZero }: Field): boolean {
+  if (keepsZero) return false;
+  if (shape.kind === 'scalar') {
+    if (shape.type === 'bytes') return value === '0';
+    if (shape.type === 'duration') return value === '0s';
+    return value === '' || value === 0 || value === false;
+  }
+  if (shape.kind === 'any' || value === null) return false;
+  return typeof value !== 'object' ? value === 0 : Object.keys(value).length === 0;
 }
 
 /** `node` as it stands; whole numbers beyond 2^53 as text. */
@@ -296,8 +288,9 @@ function lists(node: RawNode): JsonObject {
 }
 
 function sshKeys(node: RawNode): Json {
-  const pairs = mapping(node, true);
-  return Object.entries(pairs).map(([id, path]) => (path === null ? id : `${id}=${String(path)}`));
+  return Object.entries(mapping(node, true)).map(([id, path]) =>
+    typeof path === 'string' ? `${id}=${path}` : id,
+  );
 }
 
 function integer(value: ScalarValue): number | undefined {

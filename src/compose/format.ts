@@ -70,6 +70,7 @@ function isList(value: object): value is readonly Json[] {
   return Array.isArray(value);
 }
 
-function escapeDollars(text: string): string {
+/** `text` with every `$` written twice. */
+export function escapeDollars(text: string): string {
   return text.replaceAll('$', '$$$$');
 }

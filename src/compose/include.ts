@@ -2,6 +2,7 @@ import { dirname, resolve } from 'node:path';
 import { findEnvFile, lookupIn, readEnvFiles, withDefaults } from './environment.ts';
 import { type Loading, rebase } from './loading.ts';
 import { resolvePaths } from './paths.ts';
+import type { Problems } from './problems.ts';
 import {
   type Path,
   type RawMap,
@@ -61,7 +62,7 @@ function readIncludes(node: RawNode, { problems }: Loading): readonly Include[] 
   const includes: Include[] = [];
   for (const [index, item] of node.items.entries()) {
     const path = ['include', index];
-    const valid = validateInclude(item, path, problems);
+    const valid = validateInclude(withoutUnknown(item, path, problems), path, problems);
     if (valid === undefined) continue;
     const paths = valid.kind === 'map' ? textsAt(valid, 'path') : textsOf(valid);
     if (paths.length === 0) {
@@ -77,6 +78,18 @@ function readIncludes(node: RawNode, { problems }: Loading): readonly Include[] 
     });
   }
   return includes;
+}
+
+/** Other keys have always been let pass here; they are told all the same. */
+function withoutUnknown(item: RawNode, path: Path, problems: Problems): RawNode {
+  if (item.kind !== 'map') return item;
+  let known = item;
+  for (const [key, { position }] of item.entries) {
+    if (['path', 'project_directory', 'env_file'].includes(key)) continue;
+    problems.warning({ position, path: [...path, key] }, 'is not known, and ignored');
+    known = withoutEntry(known, key);
+  }
+  return known;
 }
 
 async function load(

@@ -23,7 +23,7 @@ import { resolvePaths } from './paths.ts';
 import type { Problems } from './problems.ts';
 import { allProfiles, dropUnused, selectServices } from './profiles.ts';
 import { chooseProjectName } from './project-name.ts';
-import { type RawMap, findText } from './raw-tree.ts';
+import { type RawMap, findMap, findText, mapOf, withEntry } from './raw-tree.ts';
 import { PROJECT } from './shapes.ts';
 import { substitute } from './template.ts';
 import { type SourceFiles, diskFiles } from './source-files.ts';
@@ -192,6 +192,8 @@ async function complete(
   root = dropUnused(selection.root);
   if (options.resolveEnvironment !== false)
     root = await resolveEnvFiles(root, { files, problems, variables });
+  if (findMap(root, 'services') === undefined)
+    root = withEntry(root, 'services', mapOf({}, root.position));
   const canonical = decodeObject(root, PROJECT, problems);
   return { root, canonical, disabledServices: selection.disabled, profiles };
 }

@@ -138,7 +138,8 @@ class Merge {
     state: PathState<Rule> | undefined,
   ): RawNode {
     const isNothing = over.kind === 'scalar' && over.value === null;
-    if (state?.rule !== undefined) return state.rule(this, base, this.settled(over), path);
+    if (state?.rule !== undefined)
+      return state.rule(this, withoutTagged(base, over), this.settled(over), path);
     if (isNothing) return base;
     if (base.kind === 'map' && over.kind === 'map') return this.maps(base, over, path, state);
     if (base.kind === 'list' && over.kind === 'list') {
@@ -170,6 +171,14 @@ class Merge {
     }
     return { kind: 'map', entries, position: node.position };
   }
+}
+
+/** `base` without what `over` resets or overrides, for rules that do not look at single keys. */
+function withoutTagged(base: RawNode, over: RawNode): RawNode {
+  if (base.kind !== 'map' || over.kind !== 'map' || !hasTags(over)) return base;
+  const entries = new Map(base.entries);
+  for (const [key, { node }] of over.entries) if (node.merge !== undefined) entries.delete(key);
+  return { ...base, entries };
 }
 
 function hasTags(node: RawNode): boolean {
@@ -253,6 +262,7 @@ export function pairsOf(map: RawMap): readonly RawNode[] {
   };
   for (const [key, entry] of map.entries) {
     const { node } = entry;
+    if (node.merge === 'reset') continue;
     if (node.kind === 'scalar')
       add(node.value === null ? key : `${key}=${scalarText(node.value)}`, entry);
     else if (node.kind === 'list')

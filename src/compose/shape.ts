@@ -3,20 +3,7 @@
  * printed, of which type each is, and when it is left out. `decode.ts` reads files by it, `format.ts` prints by it.
  */
 export type Shape =
-  /** A string. */
-  | { readonly kind: 'text' }
-  | { readonly kind: 'boolean' }
-  | { readonly kind: 'integer' }
-  /** A number with the precision of 32 bits. */
-  | { readonly kind: 'float' }
-  /** Bytes, printed as a string of digits. */
-  | { readonly kind: 'bytes' }
-  /** Printed as `1m30s`. */
-  | { readonly kind: 'duration' }
-  /** Permissions, printed in octal with a leading zero. */
-  | { readonly kind: 'mode' }
-  /** A number of devices, `all` being -1. */
-  | { readonly kind: 'count' }
+  | ScalarShape
   | { readonly kind: 'list'; readonly items: Shape }
   /** A string or a list of them. */
   | { readonly kind: 'texts' }
@@ -38,6 +25,27 @@ export type Shape =
   /** Kept as it is. */
   | { readonly kind: 'any' };
 
+/** One value. */
+export interface ScalarShape {
+  readonly kind: 'scalar';
+  readonly type: ScalarType;
+}
+
+export type ScalarType =
+  | 'text'
+  | 'boolean'
+  | 'integer'
+  /** A number with the precision of 32 bits. */
+  | 'float'
+  /** Printed as a string of digits. */
+  | 'bytes'
+  /** Printed as `1m30s`. */
+  | 'duration'
+  /** Permissions, printed in octal with a leading zero. */
+  | 'mode'
+  /** A number of devices, `all` being -1. */
+  | 'count';
+
 export interface ObjectShape {
   readonly kind: 'object';
   readonly fields: Readonly<Record<string, Field>>;
@@ -53,14 +61,14 @@ export interface Field {
   readonly jsonName: string | undefined;
 }
 
-export const text: Shape = { kind: 'text' };
-export const boolean: Shape = { kind: 'boolean' };
-export const integer: Shape = { kind: 'integer' };
-export const float: Shape = { kind: 'float' };
-export const bytes: Shape = { kind: 'bytes' };
-export const duration: Shape = { kind: 'duration' };
-export const mode: Shape = { kind: 'mode' };
-export const count: Shape = { kind: 'count' };
+export const text: ScalarShape = { kind: 'scalar', type: 'text' };
+export const boolean: ScalarShape = { kind: 'scalar', type: 'boolean' };
+export const integer: ScalarShape = { kind: 'scalar', type: 'integer' };
+export const float: ScalarShape = { kind: 'scalar', type: 'float' };
+export const bytes: ScalarShape = { kind: 'scalar', type: 'bytes' };
+export const duration: ScalarShape = { kind: 'scalar', type: 'duration' };
+export const mode: ScalarShape = { kind: 'scalar', type: 'mode' };
+export const count: ScalarShape = { kind: 'scalar', type: 'count' };
 export const texts: Shape = { kind: 'texts' };
 export const command: Shape = { kind: 'command', wrap: undefined };
 export const probe: Shape = { kind: 'command', wrap: ['CMD-SHELL'] };

@@ -103,7 +103,7 @@ function volumeName(key: string | undefined, { canonical }: Conversion): string 
   return textAt(objectAt(objectAt(canonical, 'volumes'), key), 'name') ?? key;
 }
 
-function findPropagation(text: string | undefined): Propagation | undefined {
+function findPropagation(text = ''): Propagation | undefined {
   switch (text) {
     case 'private':
     case 'rprivate':

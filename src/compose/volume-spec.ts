@@ -43,7 +43,8 @@ function splitFields(text: string): readonly string[] {
   const fields: string[] = [];
   let field = '';
   let depth = 0;
-  for (const [i, char] of [...text].entries()) {
+  for (let i = 0; i < text.length; i += 1) {
+    const char = text.charAt(i);
     if (char === '$' && text[i + 1] === '{') depth += 1;
     else if (char === '}' && depth > 0) depth -= 1;
     if (char === ':' && depth === 0 && !/^\p{L}$/u.test(field)) {
