@@ -13,7 +13,11 @@ function volume(target: string, name?: string): Mount {
   };
 }
 
-function plan(mounts: readonly Mount[], imageVolumes: readonly string[], inherited: ReadonlyMap<string, string> = new Map()) {
+function plan(
+  mounts: readonly Mount[],
+  imageVolumes: readonly string[],
+  inherited: ReadonlyMap<string, string> = new Map(),
+) {
   let next = 0;
   const makeName = () => `new-${(next += 1)}`;
   return planMounts({ mounts, imageVolumes, inherited, makeName });
