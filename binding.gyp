@@ -141,7 +141,7 @@
         'native/addon/trees.cc',
       ],
       'cflags': ['-isystem<!(node -p "require(\'path\').resolve(require(\'node-addon-api\').include_dir)")'],
-      'defines': ['NAPI_VERSION=8', 'NAPI_CPP_EXCEPTIONS', 'NODE_ADDON_API_DISABLE_DEPRECATED'],
+      'defines': ['NAPI_VERSION=8', 'NAPI_CPP_EXCEPTIONS', 'NODE_ADDON_API_DISABLE_DEPRECATED', 'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS'],
       'libraries': ['-ldl', '-lisal', '-lzstd'],
     },
   ],

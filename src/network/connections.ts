@@ -70,7 +70,7 @@ export class Connections {
   private readonly options: ConnectionsOptions;
   private readonly connected = new Map<string, Connection>();
   /** Requests that are under way: their networks are in use already. */
-  private readonly connecting = new Map<string, ConnectRequest>();
+  private readonly connecting = new Set<ConnectRequest>();
   private readonly names = new NameBook();
   private readonly locks = new KeyedMutex();
   private readonly linksToRemove = new Set<string>();
@@ -93,7 +93,7 @@ export class Connections {
   /** The names of containers that are on the network or about to be. */
   containersOn(network: string): readonly string[] {
     const isOn = (endpoint: Endpoint): boolean => endpoint.network === network;
-    const connecting = [...this.connecting.values()].filter((it) => it.endpoints.some(isOn));
+    const connecting = [...this.connecting].filter((it) => it.endpoints.some(isOn));
     const connected = [...this.connected.values()].filter(({ planned }) =>
       planned.some((it) => isOn(it.endpoint)),
     );
@@ -101,14 +101,14 @@ export class Connections {
   }
 
   /** @see Networks.connect */
-  connect(request: ConnectRequest): Promise<ConnectResult> {
+  async connect(request: ConnectRequest): Promise<ConnectResult> {
     const { containerId } = request;
-    return this.locks.run(containerId, async () => {
+    this.connecting.add(request);
+    using _ = { [Symbol.dispose]: () => void this.connecting.delete(request) };
+    return await this.locks.run(containerId, async () => {
       if (this.connected.has(containerId)) await this.end(containerId);
       await using scope = new Scope();
       const planned = this.allocate(request, scope);
-      this.connecting.set(containerId, request);
-      using _ = { [Symbol.dispose]: () => void this.connecting.delete(containerId) };
       const publication = await this.publish(request, planned, scope);
       await this.attach(request, planned, scope);
       const dns = await this.serveNames(request, planned, scope);

@@ -96,24 +96,37 @@ const IPV6_END = `
   }
 `;
 
+/** The families that a table of ours may be in. */
+export type TableFamily = 'ip' | 'ip6';
+
 /**
- * The nftables commands that make the tables of ours be what `model` says, whatever they were before, in one
- * transaction. Without networks nothing of ours is left. The same model gives the same text.
+ * The nftables commands that make the tables of ours be what `model` says, in one transaction. Tables of
+ * ours that are there, in the families `existing`, go first. Without networks nothing of ours is left. The
+ * same model gives the same text.
  *
  * @see man 8 nft
  */
-export function formatRules(table: string, model: FirewallModel): string {
+export function formatRules(
+  table: string,
+  model: FirewallModel,
+  existing: readonly TableFamily[],
+): string {
   const hasIpv4 = model.networks.length > 0;
   const hasIpv6 = model.networks.some((network) => network.ipv6 !== undefined);
   return [
-    removeTable('ip', table),
-    removeTable('ip6', table),
+    ...existing.map((family) => `delete table ${family} ${table}\n`),
     hasIpv4 ? `table ip ${table} {${IPV4_BASE}${FORWARD_BASE}${IPV4_END}}\n` : '',
     hasIpv6
       ? `table ip6 ${table} {\n  set bridges { type ifname; }${FORWARD_BASE}${IPV6_END}}\n`
       : '',
     formatAdditions(table, model),
   ].join('');
+}
+
+/** The families in which the output of `list tables` names our table. */
+export function parseTableFamilies(table: string, listing: string): readonly TableFamily[] {
+  const lines = new Set(listing.split('\n').map((line) => line.trim()));
+  return (['ip', 'ip6'] as const).filter((family) => lines.has(`table ${family} ${table}`));
 }
 
 /** The commands that add networks and forwards to the tables as `formatRules` makes them. */
@@ -166,11 +179,6 @@ function describeNetwork(network: FirewallNetwork): string {
     ...(network.ipv6 === undefined ? [] : addNetwork('', network, network.ipv6)),
   ];
   return lines.join('\n');
-}
-
-function removeTable(family: string, table: string): string {
-  // A table that is not there cannot be deleted, so it is added first.
-  return `add table ${family} ${table}\ndelete table ${family} ${table}\n`;
 }
 
 function addNetwork(table: string, network: FirewallNetwork, subnet: Subnet): readonly string[] {

@@ -7,6 +7,7 @@ import {
   findAdditions,
   formatAdditions,
   formatRules,
+  parseTableFamilies,
 } from './firewall-rules.ts';
 
 /**
@@ -43,15 +44,18 @@ export class Firewall {
     if (await this.writeAdditions(model)) return;
     this.written = undefined;
     try {
-      await runNftCommands(formatRules(this.table, model));
+      // Removing what is not there would cost as much as removing.
+      const existing = parseTableFamilies(this.table, await runNftCommands('list tables'));
+      const commands = formatRules(this.table, model, existing);
+      if (commands !== '') await runNftCommands(commands);
       this.written = model;
       this.isMissing = false;
     } catch (error) {
       if (!isOcupError(error, 'E_HOST_UNSUPPORTED')) throw error;
-      if (!this.isMissing) {
+      if (!this.isMissing && model.networks.length > 0) {
         this.logger.warn(`no firewall, so containers have no way out: ${messageOf(error)}`);
       }
-      this.isMissing = true;
+      this.isMissing = model.networks.length > 0;
     }
   }
 

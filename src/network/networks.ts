@@ -119,8 +119,8 @@ export class Networks {
         { hint: 'Stop these containers first.' },
       );
     }
-    await this.parts.catalog.remove(name);
-    await this.firewall.apply();
+    // Each waits for the kernel; the model is without the network as soon as its removal has begun.
+    await Promise.all([this.parts.catalog.remove(name), this.firewall.apply()]);
   }
 
   /**

@@ -1,10 +1,13 @@
+import { once } from 'node:events';
 import { closeSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { createConnection, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 
 import { describe, expect, test } from '@jest/globals';
 
+import { installRoot } from '../../../src/base/install-root.ts';
 import {
   lockFile,
   makePipe,
@@ -155,4 +158,22 @@ describe('peerCredentials', () => {
     });
     rmSync(folder, { recursive: true });
   });
+});
+
+test('a worker that ends while the addon works for it does no harm', async () => {
+  const addon = join(installRoot(), 'build/Release/ocup_native.node');
+  const worker = new Worker(
+    `const module = { exports: {} };
+     process.dlopen(module, ${JSON.stringify(addon)});
+     const options = { cwd: '', descriptors: [], newSession: false };
+     const pid = module.exports.spawnProcess('/bin/sleep', ['sleep', '60'], [], options);
+     module.exports.watchExit(pid, () => undefined);
+     for (let i = 0; i < 20; i += 1) module.exports.openSocket(0, 'udp', '127.0.0.1', 0);
+     require('node:worker_threads').parentPort.postMessage(pid);`,
+    { eval: true },
+  );
+  const [pid] = (await once(worker, 'message')) as [number];
+  await worker.terminate();
+  process.kill(pid, 'SIGKILL');
+  expect(await onProcessExit(pid)).toEqual({ exitCode: undefined, signal: 'SIGKILL' });
 });

@@ -8,6 +8,7 @@ import {
   findAdditions,
   formatAdditions,
   formatRules,
+  parseTableFamilies,
 } from '../../../src/network/firewall-rules.ts';
 
 const network = (bridge: string, changes: Partial<FirewallNetwork> = {}): FirewallNetwork => ({
@@ -80,14 +81,19 @@ describe('formatRules', () => {
   test('is the same for the same model in another order', () => {
     const one = { networks: [network('a'), network('b')], forwards: [forward(1), forward(2)] };
     const other = { networks: [network('b'), network('a')], forwards: [forward(2), forward(1)] };
-    expect(formatRules('t', one)).toBe(formatRules('t', other));
+    expect(formatRules('t', one, [])).toBe(formatRules('t', other, []));
   });
 
   test('leaves nothing when there is no network', () => {
-    expect(formatRules('t', { networks: [], forwards: [] })).toBe(
-      'add table ip t\ndelete table ip t\nadd table ip6 t\ndelete table ip6 t\n',
-    );
+    const none = { networks: [], forwards: [] };
+    expect(formatRules('t', none, ['ip', 'ip6'])).toBe('delete table ip t\ndelete table ip6 t\n');
+    expect(formatRules('t', none, [])).toBe('');
   });
+});
+
+test('parseTableFamilies finds our table, not others whose names begin like it', () => {
+  const listing = 'table ip t\ntable ip6 tt\ntable inet t\ntable ip nat\n';
+  expect(parseTableFamilies('t', listing)).toEqual(['ip']);
 });
 
 describe('findAdditions', () => {
