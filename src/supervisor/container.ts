@@ -5,7 +5,7 @@ import { type Healthcheck, resolveHealthcheck } from '../bundle/healthcheck.ts';
 import { resolveArgs } from '../bundle/process-args.ts';
 import type { Container, ProbeResult } from '../model/container.ts';
 import type { ContainerEvent } from '../model/event.ts';
-import type { ShimExit } from '../wire/shim.ts';
+import type { ShimExit, ShimState } from '../wire/shim.ts';
 import { timestamp } from './clock.ts';
 import type { EventLog } from './event-log.ts';
 import { nextProbeDelay } from './health.ts';
@@ -180,8 +180,13 @@ export class SupervisedContainer {
     await this.apply({ kind: 'paused' });
   }
 
+  /** One that is not paused any more, since it was killed say, is fine. */
   async unpause(): Promise<void> {
-    await this.context.shims.call(this.id, 'resume', {});
+    try {
+      await this.context.shims.call(this.id, 'resume', {});
+    } catch (error) {
+      if (!isOcupError(error) || (await this.shimStatus()) === 'paused') throw error;
+    }
     await this.apply({ kind: 'unpaused' });
   }
 
@@ -271,10 +276,18 @@ export class SupervisedContainer {
   /** Whether its process has ended, be it that nobody was told yet. */
   private async hasEnded(): Promise<boolean> {
     if (this.life.phase.status !== 'running') return true;
+    const status = await this.shimStatus();
+    return status === 'exited' || status === undefined;
+  }
+
+  /** Undefined when the shim is gone. */
+  private async shimStatus(): Promise<ShimState['status'] | undefined> {
     try {
-      return (await this.context.shims.state(this.id)).status === 'exited';
+      return (await this.context.shims.state(this.id)).status;
     } catch (error) {
-      if (isOcupError(error, 'E_WIRE_CONNECT') || isOcupError(error, 'E_WIRE_CLOSED')) return true;
+      if (isOcupError(error, 'E_WIRE_CONNECT') || isOcupError(error, 'E_WIRE_CLOSED')) {
+        return undefined;
+      }
       throw error;
     }
   }
