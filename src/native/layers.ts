@@ -42,6 +42,8 @@ export interface LayerUnpack {
    * `LAYER_FORMAT`, `LAYER_LIMIT` or `LAYER_CANCELLED`. What was written stays for the caller to remove.
    */
   readonly result: Promise<UnpackResult>;
+  /** Whether the work is over, such as by an error. */
+  readonly hasEnded: boolean;
   /** Takes the next piece; resolves when the next may come, also once the work is over. */
   push(bytes: Buffer): Promise<void>;
   /** There are no more pieces. */
@@ -95,6 +97,9 @@ export function startUnpack(request: UnpackRequest): LayerUnpack {
   );
   return {
     result,
+    get hasEnded() {
+      return isOver;
+    },
     push: (bytes) => {
       if (isOver || raw.push(bytes)) return Promise.resolve();
       return new Promise((resolve) => {

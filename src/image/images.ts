@@ -1,0 +1,307 @@
+import { join } from 'node:path';
+
+import { throwIfAborted } from '../base/abort.ts';
+import { OcupError, messageOf } from '../base/errors.ts';
+import { KeyedMutex } from '../base/keyed-mutex.ts';
+import { type Logger, silentLogger } from '../base/logger.ts';
+import type { Descriptor } from '../model/descriptor.ts';
+import type { Digest } from '../model/digest.ts';
+import type { Image } from '../model/image.ts';
+import { type Platform, parsePlatform } from '../model/platform.ts';
+import {
+  type ImageSource,
+  formatFamiliarReference,
+  formatImageSource,
+} from '../model/reference.ts';
+import { exportTree } from '../native/trees.ts';
+import type { PullPolicyName, PullProgress } from '../wire/protocol.ts';
+import { Catalog, parseLocalSource, withAbsolutePath } from './catalog.ts';
+import { chainIds } from './chain-ids.ts';
+import { Garbage } from './garbage.ts';
+import { ImageReader } from './image-reader.ts';
+import { LayerStore } from './layer-store.ts';
+import { ImageLayout } from './layout.ts';
+import { entryName, nameOfSource, withName, withoutName } from './names.ts';
+import { bringIn } from './pull.ts';
+import { RegistryClient } from './registry/client.ts';
+import { type RootView, openRootView } from './root-view.ts';
+import { findRootfs, rootfsFolder } from './rootfs-image.ts';
+import { SnapshotStore } from './snapshots.ts';
+import { openOrigin } from './source/open-origin.ts';
+
+export interface ImagesOptions {
+  /** Holds `images/` and `snapshots/`. */
+  readonly dataDir: string;
+  /** The names of the containers that use an image, whatever state they are in. */
+  readonly usersOf: (imageId: string) => readonly string[];
+  /**
+   * Proxies, credentials, `OCUP_INSECURE_REGISTRIES`, `OCUP_MAX_LAYER_BYTES` and `OCUP_MAX_LAYER_ENTRIES`.
+   * Default: that of this process.
+   */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly logger?: Logger;
+  /** How long a registry may be silent. */
+  readonly idleTimeoutMs?: number;
+  /** Of the first pause before another try. */
+  readonly retryDelayMs?: number;
+}
+
+export interface PullRequest {
+  /** A path in it is absolute, or relative to this process's folder. */
+  readonly source: ImageSource;
+  /** `os/architecture[/variant]`; undefined: what runs on this machine. */
+  readonly platform?: string | undefined;
+  /** `always` asks the source what the name stands for now, `missing` only if the image is not here. */
+  readonly policy: PullPolicyName;
+  readonly signal: AbortSignal;
+  readonly onProgress?: ((progress: PullProgress) => void) | undefined;
+}
+
+export interface RemoveResult {
+  readonly untagged: readonly string[];
+  /** Ids of images. */
+  readonly deleted: readonly Digest[];
+}
+
+export interface PruneResult {
+  readonly deleted: readonly Digest[];
+  readonly freedBytes: number;
+}
+
+type OriginSource = Exclude<ImageSource, { kind: 'rootfs' }>;
+
+const DEFAULT_MAX_BYTES = 64 * 2 ** 30;
+const DEFAULT_MAX_ENTRIES = 4_000_000;
+
+/**
+ * Opens the images below `dataDir`, which belongs to this process alone. What interrupted work left is removed.
+ * @throws the system error when the folders cannot be made
+ */
+export async function openImages(options: ImagesOptions): Promise<Images> {
+  const logger = options.logger ?? silentLogger;
+  const layout = await ImageLayout.open(join(options.dataDir, 'images'), logger);
+  const snapshots = await SnapshotStore.open(join(options.dataDir, 'snapshots'));
+  return new Images(layout, snapshots, { ...options, logger });
+}
+
+/** The images of this machine: pulled, found, listed, removed. Calls may overlap. */
+export class Images {
+  private readonly layout: ImageLayout;
+  private readonly snapshots: SnapshotStore;
+  private readonly catalog: Catalog;
+  private readonly layers: LayerStore;
+  private readonly garbage: Garbage;
+  private readonly client: RegistryClient;
+  private readonly pulls = new KeyedMutex();
+  private readonly usersOf: (imageId: string) => readonly string[];
+  private readonly logger: Logger;
+
+  /** Use `openImages`. */
+  constructor(
+    layout: ImageLayout,
+    snapshots: SnapshotStore,
+    options: ImagesOptions & { readonly logger: Logger },
+  ) {
+    const env = options.env ?? process.env;
+    this.layout = layout;
+    this.snapshots = snapshots;
+    this.usersOf = options.usersOf;
+    this.logger = options.logger;
+    this.catalog = new Catalog(layout, new ImageReader(layout, snapshots));
+    this.layers = new LayerStore(layout, snapshots, {
+      maxBytes: limit(env['OCUP_MAX_LAYER_BYTES'], DEFAULT_MAX_BYTES),
+      maxEntries: limit(env['OCUP_MAX_LAYER_ENTRIES'], DEFAULT_MAX_ENTRIES),
+    });
+    this.garbage = new Garbage(layout, snapshots);
+    const { idleTimeoutMs, retryDelayMs } = options;
+    this.client = new RegistryClient({ env, idleTimeoutMs, retryDelayMs });
+  }
+
+  /** Ends connections. Pulls that still run fail. */
+  close(): Promise<void> {
+    return this.client.close();
+  }
+
+  /**
+   * Makes sure that an image is here, unpacked, and has the name of its source. Cancelling leaves whatever layers were
+   * complete. Two pulls that need one layer fetch it once.
+   *
+   * @throws E_IMAGE_NOT_FOUND, E_IMAGE_DENIED, E_IMAGE_PLATFORM, E_IMAGE_REGISTRY, E_IMAGE_DIGEST, E_IMAGE_FORMAT,
+   *   E_IMAGE_UNPACK, E_CANCELLED
+   */
+  async pull(request: PullRequest): Promise<Image> {
+    const source = withAbsolutePath(request.source);
+    const platform = parseWanted(request.platform);
+    if (source.kind === 'rootfs') return getRootfs(source.path);
+    const isAsked = request.policy === 'always';
+    const present = isAsked ? undefined : await this.catalog.find(source, platform);
+    if (present !== undefined) return present;
+    if (request.policy === 'never') {
+      throw new OcupError('E_IMAGE_NOT_FOUND', `no such image: ${shownName(source)}`, {
+        hint: 'Pull it first, or let the pull policy be missing.',
+      });
+    }
+    const work = async (): Promise<Image> => {
+      // Another call may have brought it in while this one waited.
+      const found = isAsked ? undefined : await this.catalog.find(source, platform);
+      return found ?? this.pullAlone(source, platform, request);
+    };
+    return this.pulls.run(nameOfSource(source), work, request.signal);
+  }
+
+  /** The image of a source that is here with all its layers. @throws E_IMAGE_PLATFORM */
+  find(source: ImageSource, platform?: string): Promise<Image | undefined> {
+    return this.catalog.find(withAbsolutePath(source), parseWanted(platform));
+  }
+
+  /** By name (`nginx`, `oci:…`), id, or at least six digits of an id. @throws E_IMAGE_NOT_FOUND */
+  async inspect(nameOrId: string, platform?: string): Promise<Image> {
+    return (await this.catalog.get(nameOrId, parseWanted(platform))).image;
+  }
+
+  /** All images that are here with all their layers, those named last first; some may have lost their names. */
+  list(): Promise<Image[]> {
+    return this.catalog.list();
+  }
+
+  /**
+   * Takes a name away, and with the last name the image. By id, all its names are taken away.
+   *
+   * @throws E_IMAGE_NOT_FOUND; E_IMAGE_IN_USE when a container uses it and this is its last name, unless `force` is
+   *   set: then it stays without a name
+   */
+  async remove(nameOrId: string, options: { readonly force: boolean }): Promise<RemoveResult> {
+    const { image, isById } = await this.catalog.get(nameOrId);
+    const wanted = isById ? undefined : nameOfSource(parseLocalSource(nameOrId));
+    const untagged = image.names.filter((name) => wanted === undefined || name === wanted);
+    const isLast = untagged.length === image.names.length;
+    const users = this.usersOf(image.id);
+    if (isLast && users.length > 0 && !options.force) {
+      throw new OcupError(
+        'E_IMAGE_IN_USE',
+        `cannot remove image ${nameOrId}: container ${users.slice(0, 3).join(', ')} is using it`,
+        { hint: 'Remove its containers first.' },
+      );
+    }
+    const isDeleted = isLast && users.length === 0;
+    await this.layout.update((entries) => {
+      const rest = untagged.reduce<readonly Descriptor[]>(withoutName, entries);
+      return isDeleted ? rest.filter((entry) => !isNameless(entry, image)) : rest;
+    });
+    if (!isDeleted) return { untagged, deleted: [] };
+    await this.garbage.collect(() => this.catalog.reachable());
+    return { untagged, deleted: [image.id] };
+  }
+
+  /** Removes images without a name, or all, unless a container uses them; and what interrupted pulls left. */
+  async prune(options: { readonly all: boolean }): Promise<PruneResult> {
+    const images = await this.catalog.list();
+    const isIdle = ({ id, names }: Image): boolean =>
+      (options.all || names.length === 0) && this.usersOf(id).length === 0;
+    const kept = new Set(images.filter((image) => !isIdle(image)).map(targetOf));
+    const idle = images.filter((image) => isIdle(image) && !kept.has(targetOf(image)));
+    const gone = new Set(idle.map(targetOf));
+    await this.layout.update((entries) => entries.filter(({ digest }) => !gone.has(digest)));
+    const freedBytes = await this.garbage.collect(() => this.catalog.reachable());
+    return { deleted: [...new Set(idle.map((image) => image.id))], freedBytes };
+  }
+
+  /** The folders of an image's layers from the top, as `lowerdir` of overlayfs wants them. */
+  layerPaths(image: Image): string[] {
+    const folder = rootfsFolder(image);
+    if (folder !== undefined) return [folder];
+    return chainIds(image.config.diffIds)
+      .map((id) => this.snapshots.path(id))
+      .reverse();
+  }
+
+  /** Read-only access to the image's files. */
+  openRootView(image: Image): RootView {
+    return openRootView(this.layerPaths(image));
+  }
+
+  /**
+   * Writes the image's files as a plain tree into the empty folder `target`.
+   * @throws E_IMAGE_UNPACK; part of the tree may then be left
+   */
+  async exportRootfs(image: Image, target: string): Promise<void> {
+    const name = image.names[0] ?? image.id;
+    try {
+      const skipped = await exportTree(this.layerPaths(image), target);
+      if (skipped === 0) return;
+      this.logger.warn(`${name}: ${skipped} owners, devices or attributes could not be exported`);
+    } catch (error) {
+      const message = `cannot write the files of ${name}: ${messageOf(error)}`;
+      throw new OcupError('E_IMAGE_UNPACK', message, { cause: error });
+    }
+  }
+
+  private async pullAlone(
+    source: OriginSource,
+    platform: Platform | undefined,
+    { signal, onProgress = () => undefined }: PullRequest,
+  ): Promise<Image> {
+    const name = shownName(source);
+    const { client, layout, layers } = this;
+    const lease = this.garbage.lease();
+    try {
+      const origin = await openOrigin(source, { client, name, scratch: this.snapshots.folder });
+      try {
+        const context = { layout, layers, lease, origin, name, platform, signal, onProgress };
+        const target = await bringIn(context);
+        throwIfAborted(signal);
+        return await this.giveName(source, target, platform);
+      } finally {
+        await origin.close();
+      }
+    } finally {
+      lease.release();
+    }
+  }
+
+  private async giveName(
+    source: OriginSource,
+    target: Descriptor,
+    platform: Platform | undefined,
+  ): Promise<Image> {
+    const { mediaType, digest, size } = target;
+    const name = nameOfSource(source);
+    const taggedAt = new Date().toISOString();
+    await this.layout.update((entries) =>
+      withName(entries, name, { mediaType, digest, size }, taggedAt),
+    );
+    const found = await this.catalog.find(source, platform);
+    if (found !== undefined) return found;
+    throw new OcupError('E_IMAGE_STORE', `cannot find ${shownName(source)} after it was pulled`);
+  }
+}
+
+async function getRootfs(path: string): Promise<Image> {
+  const found = await findRootfs(path);
+  if (found !== undefined) return found;
+  throw new OcupError('E_IMAGE_NOT_FOUND', `cannot find rootfs:${path}: no such folder`);
+}
+
+function parseWanted(platform: string | undefined): Platform | undefined {
+  return platform === undefined || platform === '' ? undefined : parsePlatform(platform);
+}
+
+function targetOf(image: Image): Digest | undefined {
+  return image.targetDigest;
+}
+
+function isNameless(entry: Descriptor, image: Image): boolean {
+  return entryName(entry) === undefined && entry.digest === image.targetDigest;
+}
+
+function limit(text: string | undefined, fallback: number): number {
+  const value = Number(text);
+  return Number.isSafeInteger(value) && value > 0 ? value : fallback;
+}
+
+/** As people write it: without `docker.io/library/`. */
+function shownName(source: ImageSource): string {
+  return source.kind === 'registry'
+    ? formatFamiliarReference(source.reference)
+    : formatImageSource(source);
+}

@@ -1,0 +1,36 @@
+import { OcupError, messageOf } from '../base/errors.ts';
+import type { Descriptor } from '../model/descriptor.ts';
+
+/** The error of unpacking `layer` as users know it; errors that are worded already stay as they are. */
+export function unpackError(error: unknown, layer: Descriptor): unknown {
+  if (!(error instanceof Error) || error.name === 'OcupError') return error;
+  const code = 'code' in error ? String(error.code) : '';
+  const name = shortDigest(layer.digest);
+  const reason = messageOf(error);
+  switch (code) {
+    case 'LAYER_CANCELLED':
+      return new OcupError('E_CANCELLED', 'cancelled', { cause: error });
+    case 'LAYER_FORMAT':
+      return new OcupError('E_IMAGE_FORMAT', `cannot unpack layer ${name}: ${reason}`, {
+        cause: error,
+      });
+    case 'LAYER_LIMIT':
+      return new OcupError('E_IMAGE_UNPACK', `cannot unpack layer ${name}: ${reason}`, {
+        hint: 'Raise OCUP_MAX_LAYER_BYTES or OCUP_MAX_LAYER_ENTRIES if the image is to be trusted.',
+        cause: error,
+      });
+    default:
+      return new OcupError('E_IMAGE_UNPACK', `cannot unpack layer ${name}: ${reason}`, {
+        hint:
+          code === 'ENOSPC'
+            ? 'Free some space: `ocup image prune` removes unused images.'
+            : undefined,
+        cause: error,
+      });
+  }
+}
+
+/** The first twelve digits, as they are shown everywhere. */
+export function shortDigest(digest: string): string {
+  return digest.replace(/^sha256:/, '').slice(0, 12);
+}

@@ -1,0 +1,230 @@
+import { OcupError, isOcupError } from '../../base/errors.ts';
+import type { Descriptor } from '../../model/descriptor.ts';
+import { type Digest, parseDigest } from '../../model/digest.ts';
+import { type Reference, formatFamiliarReference } from '../../model/reference.ts';
+import { ACCEPTED_MEDIA_TYPES, MAX_DOCUMENT_BYTES, checkDigest, digestOf } from '../documents.ts';
+import { Authenticator } from './authenticator.ts';
+import { parseChallenges } from './challenge.ts';
+import { CredentialStore } from './credentials.ts';
+import { type RegistryHost, parseInsecureRegistries, registryHost } from './hosts.ts';
+import { Http, type HttpResponse, header, readBody } from './http.ts';
+import { registryError } from './registry-error.ts';
+import { retrying } from './retry.ts';
+
+export interface ClientOptions {
+  /** Where proxies, credentials and `OCUP_INSECURE_REGISTRIES` are looked up. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** How long a server may be silent. */
+  readonly idleTimeoutMs?: number | undefined;
+  /** Of the first pause before another try. */
+  readonly retryDelayMs?: number | undefined;
+}
+
+export interface CallOptions {
+  readonly signal: AbortSignal;
+  readonly onRetry: (reason: string, delayMs: number) => void;
+}
+
+/** What a tag stands for, and its content when it came along. */
+export interface Resolved {
+  readonly descriptor: Descriptor;
+  readonly bytes: Buffer | undefined;
+}
+
+interface Query {
+  readonly method: 'GET' | 'HEAD';
+  /** Below `/v2/<name>/`. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+const RETRY_DELAY_MS = 1_000;
+
+/**
+ * Pulls from registries. Failed connections, overload and server errors are tried again with growing pauses.
+ * @see distribution-spec spec.md#pull
+ */
+export class RegistryClient {
+  readonly retryDelayMs: number;
+  private readonly http: Http;
+  private readonly authenticator: Authenticator;
+  private readonly insecure: ReadonlySet<string>;
+
+  constructor(options: ClientOptions) {
+    this.http = new Http(options.env, options.idleTimeoutMs);
+    this.authenticator = new Authenticator(this.http, new CredentialStore(options.env));
+    this.insecure = parseInsecureRegistries(options.env['OCUP_INSECURE_REGISTRIES']);
+    this.retryDelayMs = options.retryDelayMs ?? RETRY_DELAY_MS;
+  }
+
+  /**
+   * Asks what a reference stands for, by HEAD where the registry can, since many count GET against a limit.
+   * @throws E_IMAGE_NOT_FOUND, E_IMAGE_DENIED, E_IMAGE_REGISTRY, E_IMAGE_DIGEST, E_CANCELLED
+   */
+  resolve(reference: Reference, options: CallOptions): Promise<Resolved> {
+    return this.retrying(options, async () => {
+      const wanted = reference.digest ?? reference.tag ?? 'latest';
+      const response = await this.askManifest(reference, 'HEAD', wanted, options.signal);
+      response.body.destroy();
+      const digest = findDigest(response);
+      const size = Number(header(response, 'content-length') ?? 'NaN');
+      const mediaType = mediaTypeOf(response);
+      const isComplete = Number.isSafeInteger(size) && size > 0 && mediaType !== '';
+      if (response.status === 200 && digest !== undefined && isComplete) {
+        checkAsked(reference, digest);
+        return { descriptor: { mediaType, digest, size }, bytes: undefined };
+      }
+      return this.resolveByGet(reference, wanted, options.signal);
+    });
+  }
+
+  /** The content of a manifest or index. @throws as `resolve` */
+  manifest(reference: Reference, descriptor: Descriptor, options: CallOptions): Promise<Buffer> {
+    return this.retrying(options, async () => {
+      const { digest } = descriptor;
+      const response = await this.askManifest(reference, 'GET', digest, options.signal);
+      const bytes = await this.readDocument(response, reference, options.signal);
+      checkDigest(bytes, descriptor);
+      return bytes;
+    });
+  }
+
+  /**
+   * Starts to read a blob from `offset`; the answer may begin at 0 all the same (status 200).
+   * @throws TransientError, and as `resolve`
+   */
+  async openBlob(
+    reference: Reference,
+    digest: Digest,
+    options: { readonly offset: number; readonly signal: AbortSignal },
+  ): Promise<HttpResponse> {
+    const { offset, signal } = options;
+    const headers: Record<string, string> = offset > 0 ? { range: `bytes=${offset}-` } : {};
+    const query = { method: 'GET', path: `blobs/${digest}`, headers } as const;
+    const response = await this.ask(reference, query, signal);
+    if (response.status === 200 || response.status === 206) return response;
+    throw await registryError(response, { kind: 'blob', reference }, signal);
+  }
+
+  /** Reads from an address outside the registry, where a layer may be kept. @throws as `openBlob` */
+  async openUrl(
+    url: URL,
+    reference: Reference,
+    options: { readonly offset: number; readonly signal: AbortSignal },
+  ): Promise<HttpResponse> {
+    const { offset, signal } = options;
+    const headers: Record<string, string> = offset > 0 ? { range: `bytes=${offset}-` } : {};
+    const { isInsecure } = registryHost(reference, this.insecure);
+    const response = await this.http.send({ url, method: 'GET', headers, isInsecure, signal });
+    if (response.status === 200 || response.status === 206) return response;
+    throw await registryError(response, { kind: 'blob', reference }, signal);
+  }
+
+  close(): Promise<void> {
+    return this.http.close();
+  }
+
+  private retrying<T>({ signal, onRetry }: CallOptions, work: () => Promise<T>): Promise<T> {
+    return retrying(work, { signal, onRetry, baseDelayMs: this.retryDelayMs });
+  }
+
+  private askManifest(
+    reference: Reference,
+    method: 'GET' | 'HEAD',
+    wanted: string,
+    signal: AbortSignal,
+  ): Promise<HttpResponse> {
+    const headers = { accept: ACCEPTED_MEDIA_TYPES.join(', ') };
+    return this.ask(reference, { method, path: `manifests/${wanted}`, headers }, signal);
+  }
+
+  private async resolveByGet(
+    reference: Reference,
+    wanted: string,
+    signal: AbortSignal,
+  ): Promise<Resolved> {
+    const response = await this.askManifest(reference, 'GET', wanted, signal);
+    const mediaType = mediaTypeOf(response);
+    const stated = findDigest(response);
+    const bytes = await this.readDocument(response, reference, signal);
+    const digest = digestOf(bytes);
+    const descriptor = { mediaType, digest, size: bytes.length };
+    if (stated !== undefined) checkDigest(bytes, { ...descriptor, digest: stated });
+    checkAsked(reference, digest);
+    return { descriptor, bytes };
+  }
+
+  private async readDocument(
+    response: HttpResponse,
+    reference: Reference,
+    signal: AbortSignal,
+  ): Promise<Buffer> {
+    if (response.status === 200) return readBody(response, MAX_DOCUMENT_BYTES, signal);
+    throw await registryError(response, { kind: 'manifest', reference }, signal);
+  }
+
+  /** Sends with what is known of the registry's wishes, and a second time with what its refusal says. */
+  private async ask(
+    reference: Reference,
+    query: Query,
+    signal: AbortSignal,
+  ): Promise<HttpResponse> {
+    const host = registryHost(reference, this.insecure);
+    const access = { host, repository: reference.repository };
+    const authorization = await this.authenticator.authorize(access, signal);
+    const response = await this.send(host, reference, query, { authorization, signal });
+    if (response.status !== 401) return response;
+    const challenges = parseChallenges(values(response, 'www-authenticate'));
+    const refusal = { challenges, authorization };
+    if (!(await this.authenticator.learn(access, refusal, signal))) return response;
+    response.body.destroy();
+    const renewed = await this.authenticator.authorize(access, signal);
+    return this.send(host, reference, query, { authorization: renewed, signal });
+  }
+
+  private send(
+    host: RegistryHost,
+    reference: Reference,
+    query: Query,
+    options: { readonly authorization: string | undefined; readonly signal: AbortSignal },
+  ): Promise<HttpResponse> {
+    const { authorization, signal } = options;
+    return this.http.send({
+      url: new URL(`/v2/${reference.repository}/${query.path}`, host.origin),
+      method: query.method,
+      headers: { ...query.headers, ...(authorization !== undefined && { authorization }) },
+      isInsecure: host.isInsecure,
+      signal,
+    });
+  }
+}
+
+function values(response: HttpResponse, name: string): string[] {
+  const value = response.headers[name];
+  if (value === undefined) return [];
+  return typeof value === 'string' ? [value] : value;
+}
+
+function mediaTypeOf(response: HttpResponse): string {
+  return (header(response, 'content-type') ?? '').replace(/\s*;.*$/, '').toLowerCase();
+}
+
+/** Undefined where the registry does not say, or names an algorithm that is not ours. */
+function findDigest(response: HttpResponse): Digest | undefined {
+  const text = header(response, 'docker-content-digest');
+  if (text === undefined) return undefined;
+  try {
+    return parseDigest(text);
+  } catch (error) {
+    if (isOcupError(error, 'E_IMAGE_DIGEST')) return undefined;
+    throw error;
+  }
+}
+
+function checkAsked(reference: Reference, digest: Digest): void {
+  if (reference.digest === undefined || reference.digest === digest) return;
+  throw new OcupError(
+    'E_IMAGE_DIGEST',
+    `registry answers ${formatFamiliarReference(reference)} with another digest: ${digest}`,
+  );
+}

@@ -1,0 +1,75 @@
+import { spawn } from 'node:child_process';
+
+import { abortable } from '../../base/abort.ts';
+import { OcupError, messageOf } from '../../base/errors.ts';
+import type { Credential } from './credentials.ts';
+import { quoteServerText } from './redact.ts';
+
+const TIMEOUT_MS = 30_000;
+const NOT_FOUND = 'credentials not found in native keychain';
+
+/**
+ * Asks `docker-credential-NAME` for what it keeps for a registry; undefined when it keeps nothing.
+ *
+ * @throws E_IMAGE_DENIED when the helper is missing or fails, E_CANCELLED
+ * @see Docker CLI reference, "Credential helper protocol"
+ */
+export async function askCredentialHelper(
+  name: string,
+  server: string,
+  context: {
+    readonly env: Readonly<Record<string, string | undefined>>;
+    readonly signal: AbortSignal;
+  },
+): Promise<Credential | undefined> {
+  const program = `docker-credential-${name}`;
+  if (!/^[\w.-]+$/.test(name)) throw failed(program, 'its name is not valid');
+  const { code, output } = await abortable(run(program, server, context.env), context.signal);
+  if (code === 0) return parseAnswer(program, output);
+  if (output.includes(NOT_FOUND)) return undefined;
+  throw failed(program, quoteServerText(output) || `it ended with ${code}`);
+}
+
+function run(
+  program: string,
+  input: string,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<{ readonly code: number; readonly output: string }> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, ['get'], {
+      env,
+      stdio: ['pipe', 'pipe', 'ignore'],
+      timeout: TIMEOUT_MS,
+      killSignal: 'SIGKILL',
+    });
+    const chunks: Buffer[] = [];
+    child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
+    child.once('error', (error) => reject(failed(program, messageOf(error))));
+    child.once('close', (code) =>
+      resolve({ code: code ?? -1, output: Buffer.concat(chunks).toString('utf8') }),
+    );
+    child.stdin.on('error', () => undefined); // a helper may answer without reading
+    child.stdin.end(input);
+  });
+}
+
+function parseAnswer(program: string, output: string): Credential {
+  let value: unknown;
+  try {
+    value = JSON.parse(output);
+  } catch {
+    throw failed(program, 'its answer is not JSON');
+  }
+  const { Username: username, Secret: secret } = value as Record<string, unknown>;
+  if (typeof username !== 'string' || typeof secret !== 'string') {
+    throw failed(program, 'its answer has no user name and secret');
+  }
+  if (username === '<token>') return { kind: 'identity', token: secret };
+  return { kind: 'password', username, password: secret };
+}
+
+function failed(program: string, why: string): OcupError {
+  return new OcupError('E_IMAGE_DENIED', `cannot get credentials from ${program}: ${why}`, {
+    hint: 'Repair the helper, or take it out of credHelpers and credsStore in the configuration of Docker.',
+  });
+}

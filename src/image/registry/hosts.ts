@@ -1,0 +1,55 @@
+import { isIP } from 'node:net';
+
+import type { Reference } from '../../model/reference.ts';
+
+/** Where the API of a registry is. */
+export interface RegistryHost {
+  /** As in references: `docker.io`, `localhost:5000`. */
+  readonly domain: string;
+  /** `https://registry-1.docker.io`. */
+  readonly origin: string;
+  /** Whether plain HTTP and unverified certificates are accepted. */
+  readonly isInsecure: boolean;
+}
+
+/**
+ * The API of the registry that a reference names. Plain HTTP is spoken to loopback and to hosts in `insecure`
+ * (`host[:port]`), and to nobody else.
+ */
+export function registryHost(reference: Reference, insecure: ReadonlySet<string>): RegistryHost {
+  const { domain } = reference;
+  const host = domain === 'docker.io' ? 'registry-1.docker.io' : domain;
+  const isInsecure = isLoopback(hostName(host)) || insecure.has(domain);
+  return { domain, origin: `${isInsecure ? 'http' : 'https'}://${host}`, isInsecure };
+}
+
+/** The name or address in `host[:port]`, without the brackets of an IPv6 address. */
+export function hostName(host: string): string {
+  return host.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
+}
+
+/** Whether the name or literal address is this machine. */
+export function isLoopback(name: string): boolean {
+  return (
+    name === 'localhost' || name.endsWith('.localhost') || /^127\./.test(name) || name === '::1'
+  );
+}
+
+const PRIVATE_IPV4 =
+  /^(?:0|10|127)\.|^169\.254\.|^192\.168\.|^172\.(?:1[6-9]|2\d|3[01])\.|^100\.(?:6[4-9]|[7-9]\d|1[01]\d|12[0-7])\./;
+
+/** Whether a literal address, or `localhost`, is not of the public internet. */
+export function isPrivateAddress(name: string): boolean {
+  if (isLoopback(name)) return true;
+  if (isIP(name) === 4) return PRIVATE_IPV4.test(name);
+  if (isIP(name) !== 6) return false;
+  const lower = name.toLowerCase();
+  const embedded = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(lower)?.[1];
+  if (embedded !== undefined) return PRIVATE_IPV4.test(embedded);
+  return lower === '::' || /^f[cd]|^fe[89ab]|^::ffff:/.test(lower);
+}
+
+/** Names in `OCUP_INSECURE_REGISTRIES`: `host[:port]`, separated by commas or blanks. */
+export function parseInsecureRegistries(text: string | undefined): Set<string> {
+  return new Set((text ?? '').split(/[\s,]+/).filter((name) => name !== ''));
+}

@@ -1,0 +1,237 @@
+import { lookup as lookupDns } from 'node:dns';
+import type { LookupFunction } from 'node:net';
+import type { Readable } from 'node:stream';
+import { Agent, type Dispatcher, EnvHttpProxyAgent, request } from 'undici';
+
+import { throwIfAborted } from '../../base/abort.ts';
+import { OcupError, messageOf } from '../../base/errors.ts';
+import { hostName, isLoopback, isPrivateAddress } from './hosts.ts';
+import { redactUrl } from './redact.ts';
+import { TransientError, findErrorCode, isTransientCode } from './retry.ts';
+
+export interface HttpRequest {
+  readonly url: URL;
+  readonly method: 'GET' | 'HEAD' | 'POST';
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+  /** Whether plain HTTP and unverified certificates are accepted from this host. */
+  readonly isInsecure: boolean;
+  readonly signal: AbortSignal;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  /** Names in lower case; several values of one name stay apart. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** Must be read to its end or destroyed. */
+  readonly body: Readable;
+  /** Where the answer came from, after redirects. */
+  readonly url: URL;
+}
+
+const MAX_REDIRECTS = 10;
+const IDLE_TIMEOUT_MS = 60_000;
+const CONNECT_TIMEOUT_MS = 30_000;
+const CONNECTIONS_PER_HOST = 6;
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+/** Meant for the host that was asked, and for no other. */
+const SECRET_HEADERS = ['authorization', 'cookie'];
+
+/**
+ * HTTP as a registry client needs it: at most six connections a host, limits on silence, proxies of the
+ * environment, and redirects that neither carry credentials to another host, nor leave HTTPS, nor lead from a
+ * public host to a private address.
+ */
+export class Http {
+  private readonly agents = new Map<string, Dispatcher>();
+  private readonly env: Readonly<Record<string, string | undefined>>;
+  private readonly idleTimeoutMs: number;
+
+  constructor(env: Readonly<Record<string, string | undefined>>, idleTimeoutMs = IDLE_TIMEOUT_MS) {
+    this.env = env;
+    this.idleTimeoutMs = idleTimeoutMs;
+  }
+
+  /** @throws TransientError, E_IMAGE_REGISTRY, E_CANCELLED */
+  async send(first: HttpRequest): Promise<HttpResponse> {
+    let current = first;
+    const startsPrivate = isPrivateAddress(hostName(first.url.host));
+    for (let redirects = 0; ; redirects += 1) {
+      const isBound = redirects > 0 && !startsPrivate;
+      const response = await this.sendOne(current, isBound);
+      const location = header(response, 'location');
+      if (!REDIRECTS.has(response.status) || location === undefined) return response;
+      response.body.destroy();
+      if (redirects === MAX_REDIRECTS) throw refused(first.url, 'it redirects in circles');
+      current = follow(current, location, startsPrivate || first.isInsecure);
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.agents.values()].map((agent) => agent.destroy()));
+    this.agents.clear();
+  }
+
+  private async sendOne(message: HttpRequest, isBound: boolean): Promise<HttpResponse> {
+    const { url, method, headers, body = null, signal } = message;
+    throwIfAborted(signal);
+    try {
+      const response = await request(url, {
+        method,
+        headers: { 'user-agent': 'ocup', 'accept-encoding': 'identity', ...headers },
+        body,
+        signal,
+        dispatcher: this.agentFor(message, isBound),
+        headersTimeout: this.idleTimeoutMs,
+        bodyTimeout: this.idleTimeoutMs,
+      });
+      return { status: response.statusCode, headers: response.headers, body: response.body, url };
+    } catch (error) {
+      throw connectionError(error, url, signal);
+    }
+  }
+
+  private agentFor({ url, isInsecure }: HttpRequest, isBound: boolean): Dispatcher {
+    const isDirect = isLoopback(hostName(url.host));
+    const key = `${String(isInsecure)} ${String(isBound)} ${String(isDirect)}`;
+    const known = this.agents.get(key);
+    if (known !== undefined) return known;
+    const options = {
+      connections: CONNECTIONS_PER_HOST,
+      connect: {
+        timeout: CONNECT_TIMEOUT_MS,
+        rejectUnauthorized: !isInsecure,
+        ...(isBound && { lookup: lookupPublic }),
+      },
+    };
+    const agent =
+      isDirect || !this.hasProxy()
+        ? new Agent(options)
+        : new EnvHttpProxyAgent({ ...options, ...this.proxyOptions() });
+    this.agents.set(key, agent);
+    return agent;
+  }
+
+  private hasProxy(): boolean {
+    const { httpProxy, httpsProxy } = this.proxyOptions();
+    return httpProxy !== undefined || httpsProxy !== undefined;
+  }
+
+  private proxyOptions(): { httpProxy?: string; httpsProxy?: string; noProxy?: string } {
+    const read = (name: string): string | undefined =>
+      this.env[name.toLowerCase()] ?? this.env[name.toUpperCase()];
+    const [http, https, no] = [read('http_proxy'), read('https_proxy'), read('no_proxy')];
+    return {
+      ...(http !== undefined && http !== '' && { httpProxy: http }),
+      ...(https !== undefined && https !== '' && { httpsProxy: https }),
+      ...(no !== undefined && { noProxy: no }),
+    };
+  }
+}
+
+/** The first value of a header. */
+export function header(response: HttpResponse, name: string): string | undefined {
+  const value = response.headers[name];
+  return typeof value === 'object' ? value[0] : value;
+}
+
+/**
+ * The whole body. @throws E_IMAGE_REGISTRY when it is larger than `maxBytes`; TransientError when it breaks off
+ */
+export async function readBody(
+  response: HttpResponse,
+  maxBytes: number,
+  signal: AbortSignal,
+): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let total = 0;
+  try {
+    for await (const chunk of response.body as AsyncIterable<Buffer>) {
+      total += chunk.length;
+      if (total > maxBytes) break;
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    throw connectionError(error, response.url, signal);
+  }
+  if (total > maxBytes) throw refused(response.url, `its answer is larger than ${maxBytes} bytes`);
+  return Buffer.concat(chunks);
+}
+
+/** A failed connection as an error: transient where another try may help. */
+export function connectionError(error: unknown, url: URL, signal: AbortSignal): unknown {
+  throwIfAborted(signal);
+  if (error instanceof TransientError || error instanceof OcupError) return error;
+  const failure = new OcupError(
+    'E_IMAGE_REGISTRY',
+    `cannot reach ${redactUrl(url)}: ${describe(error)}`,
+    { hint: hintFor(error, url), cause: error },
+  );
+  return isTransientCode(error) ? new TransientError(failure) : failure;
+}
+
+function describe(error: unknown): string {
+  const code = findErrorCode(error);
+  if (code === 'ENOTFOUND') return 'no such host';
+  if (code === 'ECONNREFUSED') return 'connection refused';
+  if (code === 'UND_ERR_BODY_TIMEOUT' || code === 'UND_ERR_HEADERS_TIMEOUT') {
+    return 'it has been silent for too long';
+  }
+  const text = messageOf(error);
+  return text === '' ? (code ?? 'connection failed') : text;
+}
+
+function hintFor(error: unknown, url: URL): string | undefined {
+  const code = findErrorCode(error) ?? '';
+  if (
+    url.protocol === 'https:' &&
+    /^(ERR_SSL|ERR_TLS|CERT|SELF_SIGNED|DEPTH_ZERO|UNABLE)/.test(code)
+  ) {
+    return `If ${url.host} is to be trusted without a valid certificate, add it to OCUP_INSECURE_REGISTRIES.`;
+  }
+  return undefined;
+}
+
+function follow(current: HttpRequest, location: string, mayBePrivate: boolean): HttpRequest {
+  const url = new URL(location, current.url);
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') {
+    throw refused(current.url, `it redirects to ${url.protocol}`);
+  }
+  if (url.protocol === 'http:' && current.url.protocol === 'https:') {
+    throw refused(current.url, 'it redirects from HTTPS to plain HTTP');
+  }
+  if (!mayBePrivate && isPrivateAddress(hostName(url.host))) {
+    throw refused(current.url, 'it redirects to a private address');
+  }
+  const isSameHost = url.host === current.url.host;
+  const headers = Object.entries(current.headers).filter(
+    ([name]) => isSameHost || !SECRET_HEADERS.includes(name.toLowerCase()),
+  );
+  return {
+    url,
+    method: current.method === 'POST' ? 'GET' : current.method,
+    headers: Object.fromEntries(headers),
+    isInsecure: isSameHost && current.isInsecure,
+    signal: current.signal,
+  };
+}
+
+/** A public name that leads to a private address is refused like the address itself. */
+const lookupPublic: LookupFunction = (name, options, callback) => {
+  lookupDns(name, { ...options, all: true }, (error, addresses) => {
+    const first = addresses.at(0);
+    if (error !== null || first === undefined) {
+      callback(error, '', 0);
+    } else if (addresses.some(({ address }) => isPrivateAddress(address))) {
+      callback(new Error(`${name} is at a private address`), '', 0);
+    } else if (options.all === true) {
+      callback(null, addresses);
+    } else {
+      callback(null, first.address, first.family);
+    }
+  });
+};
+
+function refused(url: URL, why: string): OcupError {
+  return new OcupError('E_IMAGE_REGISTRY', `cannot use ${redactUrl(url)}: ${why}`);
+}
