@@ -119,6 +119,10 @@ void make_folder(const CgroupFolder& folder) {
   throw SysError(ENOENT, "mkdir", folder.folder());
 }
 
+void attach_to(const std::string& folder, pid_t pid) {
+  write_control_file(folder + "/cgroup.procs", std::to_string(pid));
+}
+
 void read_pids(const std::string& folder, std::vector<pid_t>& pids) {
   const UniqueFd fd(::open((folder + "/cgroup.procs").c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) return;
@@ -266,10 +270,23 @@ void Cgroup::create(bool may_fail) {
 }
 
 void Cgroup::attach(pid_t pid) const {
-  char text[16];
-  const auto [end, error] = std::to_chars(text, text + sizeof text, pid);
+  for (const auto& folder : folders_) attach_to(folder.folder(), pid);
+}
+
+void Cgroup::attach_beside(pid_t pid, pid_t neighbour) const {
   for (const auto& folder : folders_) {
-    write_control_file(folder.folder() + "/cgroup.procs", {text, static_cast<size_t>(end - text)});
+    try {
+      attach_to(folder.folder(), pid);
+    } catch (const SysError& error) {
+      // A version 2 cgroup that hands controllers down takes no processes: an init system inside
+      // did that.
+      if (!folder.is_v2 || error.error_number() != EBUSY) throw;
+      const std::string text = read_file("/proc/" + std::to_string(neighbour) + "/cgroup");
+      const size_t start = text.find("0::");
+      if (start == std::string::npos) throw;
+      const std::string path = text.substr(start + 3, text.find('\n', start) - start - 3);
+      attach_to(folder.mount + path, pid);
+    }
   }
 }
 

@@ -56,6 +56,9 @@ class Cgroup {
    */
   void create(bool may_fail);
   void attach(pid_t pid) const;
+  /** The same for one more process beside `neighbour`, which may have moved below the container's
+   * own cgroup. */
+  void attach_beside(pid_t pid, pid_t neighbour) const;
   void apply(const Resources& resources) const;
   /** Denies every device that `rules` do not allow. */
   void apply_devices(const std::vector<DeviceRule>& rules) const;

@@ -60,7 +60,7 @@ void Channel::send(Step step, int error_number, std::string_view text, int fd) c
   send_with_fd(fd_.get(), parts, text.empty() ? 1 : 2, fd);
 }
 
-bool Channel::receive(Message& message) const {
+bool Channel::receive(Message& message, int flags) const {
   Header header = {};
   char text[kMaxText];
   iovec parts[2] = {{&header, sizeof header}, {text, sizeof text}};
@@ -70,9 +70,15 @@ bool Channel::receive(Message& message) const {
   received.msg_iovlen = 2;
   received.msg_control = control;
   received.msg_controllen = sizeof control;
-  const ssize_t length =
-      retry_interrupted([&] { return ::recvmsg(fd_.get(), &received, MSG_CMSG_CLOEXEC); });
-  if (length < 0 && errno != ECONNRESET) throw SysError(errno, "recvmsg");
+  const auto take = [&] {
+    return retry_interrupted(
+        [&] { return ::recvmsg(fd_.get(), &received, MSG_CMSG_CLOEXEC | flags); });
+  };
+  ssize_t length = take();
+  // Said once when the other side ends with something unread; what it sent before is still to be
+  // had.
+  if (length < 0 && errno == ECONNRESET) length = take();
+  if (length < 0 && errno != ECONNRESET && errno != EAGAIN) throw SysError(errno, "recvmsg");
   if (length < static_cast<ssize_t>(sizeof header)) return false;
   message.step = static_cast<Step>(header.step);
   message.error_number = header.error_number;
@@ -87,6 +93,16 @@ Message Channel::expect(Step step) const {
   if (message.step == Step::kFailed) throw UserError(message.text);
   if (message.step != step) throw UserError("unexpected message in the talk with the container");
   return message;
+}
+
+std::string Channel::explain(const std::exception& error) const {
+  try {
+    Message message;
+    if (fd_ && receive(message, MSG_DONTWAIT) && message.step == Step::kFailed) return message.text;
+  } catch (const SysError&) {
+    // There is nothing to hear any more.
+  }
+  return error.what();
 }
 
 ChannelPair make_channel() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <exception>
 #include <string>
 #include <string_view>
 
@@ -49,15 +50,22 @@ class Channel {
   void send(Step step, int error_number = 0, std::string_view text = {}, int fd = -1) const;
 
   /** Waits for a message. False at end of file: the other side is gone. Throws SysError. */
-  bool receive(Message& message) const;
+  bool receive(Message& message) const { return receive(message, 0); }
 
   /** Waits for that step. Throws UserError with the other side's text, or that it is gone. */
   Message expect(Step step) const;
 
-  int fd() const { return fd_.get(); }
+  /**
+   * The text for a step of ours that failed with `error`: when the other side has reported a
+   * failure, ours is only what followed from it, and that report is the answer.
+   */
+  std::string explain(const std::exception& error) const;
+
   void close() { fd_.reset(); }
 
  private:
+  bool receive(Message& message, int flags) const;
+
   UniqueFd fd_;
 };
 

@@ -74,23 +74,11 @@ class Creation {
     begin_record();
     ChannelPair channel = make_channel();
     start(channel);
-    const pid_t pid = state_.pid;
-    if (spec_.makes_namespace(CLONE_NEWUSER)) {
-      write_id_maps(pid, spec_.uid_mappings, spec_.gid_mappings);
-      channel.runtime.send(Step::kIdsMapped);
+    try {
+      lead_in(channel.runtime);
+    } catch (const std::exception& error) {
+      throw UserError("unable to start container process: " + channel.runtime.explain(error));
     }
-    const Process& process = *spec_.process;
-    if (process.oom_score_adj) write_oom_score(pid, *process.oom_score_adj);
-    make_cgroups(pid);
-    channel.runtime.send(Step::kCgroupReady);
-    run_runtime_hooks(channel.runtime);
-    await_ready(channel.runtime);
-    state_.is_complete = true;
-    folder_.save(state_);
-    if (!options_.pid_file.empty()) write_file_atomic(options_.pid_file, std::to_string(pid), 0644);
-    channel.runtime.send(Step::kRecorded);
-    log_step("recorded the container");
-    if (!waits_for_start_) await_execve(channel.runtime);
   }
 
   /** From now on the container is left alone. */
@@ -105,15 +93,35 @@ class Creation {
   const ContainerState& state() const { return state_; }
 
  private:
+  void lead_in(const Channel& channel) {
+    const pid_t pid = state_.pid;
+    if (spec_.makes_namespace(CLONE_NEWUSER)) {
+      write_id_maps(pid, spec_.uid_mappings, spec_.gid_mappings);
+      channel.send(Step::kIdsMapped);
+    }
+    const Process& process = *spec_.process;
+    if (process.oom_score_adj) write_oom_score(pid, *process.oom_score_adj);
+    make_cgroups(pid);
+    channel.send(Step::kCgroupReady);
+    run_runtime_hooks(channel);
+    await_ready(channel);
+    state_.is_complete = true;
+    folder_.save(state_);
+    if (!options_.pid_file.empty()) write_file_atomic(options_.pid_file, std::to_string(pid), 0644);
+    channel.send(Step::kRecorded);
+    log_step("recorded the container");
+    if (!waits_for_start_) await_execve(channel);
+  }
+
   StateFolder open_folder() {
     if (!spec_.process) throw SpecError("process", "is missing");
     const bool has_console = !options_.console_socket.empty();
     const bool is_detached = waits_for_start_ || options_.is_detached;
     if (spec_.process->has_terminal && is_detached && !has_console) {
-      throw UserError("cannot allocate tty if runc will detach without setting console socket");
+      throw UserError("cannot allocate a tty for a detached process without a console socket");
     }
     if (!spec_.process->has_terminal && has_console) {
-      throw UserError("cannot use console socket if runc will not detach or allocate tty");
+      throw UserError("cannot use a console socket without a tty");
     }
     state_.rootfs = rootfs_path(bundle_, spec_);
     return StateFolder::create(options_.root, options_.id);
@@ -247,11 +255,7 @@ class Creation {
 
 void create_container(const CreateOptions& options) {
   Creation creation(options, true);
-  try {
-    creation.make();
-  } catch (const UserError& error) {
-    throw UserError(std::string("unable to start container process: ") + error.what());
-  }
+  creation.make();
   creation.release();
 }
 
@@ -261,11 +265,7 @@ int run_container(const CreateOptions& options) {
     if (options.is_subreaper) ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   }
   Creation creation(options, false);
-  try {
-    creation.make();
-  } catch (const UserError& error) {
-    throw UserError(std::string("unable to start container process: ") + error.what());
-  }
+  creation.make();
   const std::string state = state_json(creation.state(), Status::kRunning, creation.pid(), nullptr);
   run_hooks_with_warnings(creation.spec().hooks.poststart, "poststart", state);
   creation.release();

@@ -174,10 +174,10 @@ Joining plan_joining(const ExecOptions& options, const Spec& spec, const Contain
   const Process& process = joining.launch.process;
   const bool has_console = !options.console_socket.empty();
   if (process.has_terminal && options.is_detached && !has_console) {
-    throw UserError("cannot allocate tty if runc will detach without setting console socket");
+    throw UserError("cannot allocate a tty for a detached process without a console socket");
   }
   if (!process.has_terminal && has_console) {
-    throw UserError("cannot use console socket if runc will not detach or allocate tty");
+    throw UserError("cannot use a console socket without a tty");
   }
   joining.launch.id = options.id;
   joining.launch.preserved_fds = options.preserved_fds;
@@ -194,11 +194,11 @@ Joining plan_joining(const ExecOptions& options, const Spec& spec, const Contain
 }
 
 /** Returns the terminal, if the process has one that is ours to attend. */
-UniqueFd lead_in(const ExecOptions& options, const Joining& joining, const Cgroup& cgroup,
+UniqueFd lead_in(const ExecOptions& options, const Joining& joining, const ContainerState& state,
                  pid_t pid, const Channel& channel) {
   const Process& process = joining.launch.process;
   UniqueFd terminal;
-  cgroup.attach(pid);
+  state.cgroup.attach_beside(pid, state.pid);
   if (process.oom_score_adj) write_oom_score(pid, *process.oom_score_adj);
   channel.send(Step::kCgroupReady);
   if (process.has_terminal && !joining.console_socket) {
@@ -237,9 +237,9 @@ int exec_in_container(const ExecOptions& options) {
   KillOnFailure guard(pid);
   UniqueFd terminal;
   try {
-    terminal = lead_in(options, joining, state.cgroup, pid, channel.runtime);
-  } catch (const UserError& error) {
-    throw UserError(std::string("unable to start container process: ") + error.what());
+    terminal = lead_in(options, joining, state, pid, channel.runtime);
+  } catch (const std::exception& error) {
+    throw UserError("unable to start container process: " + channel.runtime.explain(error));
   }
   guard.release();
   log_step("the program runs");

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <cstdlib>
 
 #include "base/error.h"
 #include "base/process.h"
@@ -88,12 +89,17 @@ void change_folder(const std::string& cwd) {
   require_inside(cwd);
 }
 
-/** LISTEN_FDS names this very process to its program, see man 3 sd_listen_fds. */
+/** Sockets that were handed to us are handed on, and named to their new owner, see man 3
+ * sd_listen_fds. */
 void pass_listen_fds(Launch& launch) {
-  if (find_variable(launch.process.env, "LISTEN_FDS") == nullptr) return;
-  std::erase_if(launch.process.env,
-                [](const std::string& entry) { return entry.starts_with("LISTEN_PID="); });
-  launch.process.env.push_back("LISTEN_PID=" + std::to_string(::getpid()));
+  const char* count = ::getenv("LISTEN_FDS");
+  if (count == nullptr) return;
+  std::vector<std::string>& env = launch.process.env;
+  std::erase_if(env, [](const std::string& entry) {
+    return entry.starts_with("LISTEN_PID=") || entry.starts_with("LISTEN_FDS=");
+  });
+  env.push_back(std::string("LISTEN_FDS=") + count);
+  env.push_back("LISTEN_PID=" + std::to_string(::getpid()));
 }
 
 }  // namespace

@@ -93,7 +93,7 @@ Arguments command_arguments(const Command& command, const std::vector<std::strin
 
 std::string prefix_of(const std::string& command) {
   if (command == "exec") return "exec failed: ";
-  if (command == "create" || command == "run") return "runc " + command + " failed: ";
+  if (command == "create" || command == "run") return command + " failed: ";
   return "";
 }
 

@@ -56,9 +56,9 @@ constexpr Operator kOperators[] = {
 };
 
 constexpr const char* kArchitectures[] = {
-    "AARCH64",     "ARM",    "MIPS",     "MIPS64", "MIPS64N32", "MIPSEL",  "MIPSEL64",
-    "MIPSEL64N32", "PARISC", "PARISC64", "PPC",    "PPC64",     "PPC64LE", "RISCV64",
-    "S390",        "S390X",  "X32",      "X86",    "X86_64",
+    "LOONGARCH64", "AARCH64",     "ARM",    "MIPS",     "MIPS64", "MIPS64N32", "MIPSEL",
+    "MIPSEL64",    "MIPSEL64N32", "PARISC", "PARISC64", "PPC",    "PPC64",     "PPC64LE",
+    "RISCV64",     "S390",        "S390X",  "X32",      "X86",    "X86_64",
 };
 
 struct Flag {

@@ -1,0 +1,453 @@
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { eventually } from '../../support/eventually.ts';
+import { cgroupsNamed, OURS, RuntimeLab } from '../../support/runtime.ts';
+import type { TestSpec } from '../../support/bundle.ts';
+
+let lab: RuntimeLab;
+beforeEach(() => {
+  lab = new RuntimeLab(OURS);
+});
+afterEach(async () => {
+  expect(await lab.close()).toEqual([]);
+});
+
+const SECCOMP = {
+  defaultAction: 'SCMP_ACT_ALLOW',
+  syscalls: [{ names: ['mkdir', 'mkdirat'], action: 'SCMP_ACT_ERRNO', errnoRet: 28 }],
+};
+
+describe('the runtime’s own executable (CVE-2019-5736)', () => {
+  /** A copy, so that no other test that runs meanwhile keeps the kernel from letting anyone write to it. */
+  let copy: RuntimeLab;
+  beforeEach(() => {
+    const path = join(lab.folder, 'ocup-runtime');
+    copyFileSync(OURS.path, path);
+    copy = new RuntimeLab({ ...OURS, path });
+  });
+  afterEach(async () => {
+    expect(await copy.close()).toEqual([]);
+  });
+
+  /** A container whose neighbour in the same pid namespace waits for start, and can be looked at. */
+  async function neighbourOfEnteringProcess(
+    capabilities: string[],
+  ): Promise<{ id: string; rootfs: string }> {
+    const outer = copy.bundle();
+    for (const set of Object.values(outer.spec.process.capabilities)) set.push(...capabilities);
+    const id = await copy.start(outer);
+    const inner = copy.bundle();
+    const path = `/proc/${await copy.pid(id)}/ns/pid`;
+    inner.spec.linux.namespaces = inner.spec.linux.namespaces.map((space) =>
+      space.type === 'pid' ? { type: 'pid', path } : space,
+    );
+    await copy.create(inner);
+    return { id, rootfs: outer.rootfs };
+  }
+
+  const attack = [
+    'for p in /proc/[0-9]*; do grep -q ocup $p/comm && victim=$p; done',
+    'exec 9< $victim/exe || exit 3',
+    'kill -9 ${victim#/proc/}',
+    'while grep -q "State:.[^Z]" $victim/status; do sleep 0.01; done 2> /dev/null',
+    ': >> /proc/self/fd/9',
+  ].join('; ');
+
+  test('cannot be opened for writing by a privileged neighbour', async () => {
+    const before = digestOf(copy.program.path);
+    const { id, rootfs } = await neighbourOfEnteringProcess(['CAP_SYS_PTRACE']);
+    // Detached: a runtime that waits for the program would be executing the file.
+    const script = `(${attack}) 2> /tmp/said; echo > /tmp/done`;
+    await copy.succeed(['exec', '--detach', id, 'sh', '-c', script]);
+    const said = (name: string): string => join(rootfs, 'tmp', name);
+    await eventually(() => existsSync(said('done')), 10_000);
+    expect(readFileSync(said('said'), 'utf8')).toContain('Read-only file system');
+    expect(digestOf(copy.program.path)).toBe(before);
+  });
+
+  test('cannot even be looked at by an unprivileged neighbour', async () => {
+    const { id } = await neighbourOfEnteringProcess([]);
+    const { stderr } = await copy.call(['exec', id, 'sh', '-c', attack]);
+    expect(stderr).toContain('Permission denied');
+  });
+
+  test('is not what /proc/self/exe of a script leads to for writing', async () => {
+    const bundle = copy.bundle();
+    bundle.write('tmp/trap', '#!/proc/self/exe\n', 0o755);
+    bundle.spec.process.args = ['/tmp/trap'];
+    const before = digestOf(copy.program.path);
+    await copy.run(bundle);
+    expect(digestOf(copy.program.path)).toBe(before);
+  });
+});
+
+describe('what an image may try', () => {
+  test('a working folder that is a descriptor of the runtime is refused (CVE-2024-21626)', async () => {
+    for (let fd = 3; fd < 16; fd += 1) {
+      const bundle = lab.bundle().script('ls ../../../../../../../..');
+      bundle.spec.process.cwd = `/proc/self/fd/${fd}`;
+      const { code, stdout } = await lab.run(bundle);
+      expect(stdout).not.toContain('work');
+      expect(code).not.toBe(0);
+    }
+  });
+
+  test('a link at /proc is not followed (CVE-2019-19921)', async () => {
+    const bundle = lab.bundle();
+    rmSync(join(bundle.rootfs, 'proc'), { recursive: true });
+    mkdirSync(join(bundle.rootfs, 'evil'));
+    symlinkSync('/evil', join(bundle.rootfs, 'proc'));
+    const { code, stderr } = await lab.run(bundle);
+    expect(code).toBe(1);
+    expect(stderr).toContain('/proc');
+  });
+
+  test('a fake proc from a volume is not taken for the real one (CVE-2019-16884)', async () => {
+    const bundle = lab.bundle();
+    const fake = join(bundle.folder, 'fake');
+    mkdirSync(fake);
+    writeFileSync(join(fake, 'keys'), 'not the real one');
+    bundle.spec.mounts.push({
+      destination: '/proc',
+      type: 'bind',
+      source: fake,
+      options: ['bind'],
+    });
+    const { code, stderr } = await lab.run(bundle);
+    expect(code).toBe(1);
+    expect(stderr).toContain('/proc/keys');
+  });
+
+  test('its own null device does not mask (CVE-2025-31133)', async () => {
+    const bundle = lab.bundle().script('cat /etc/hidden | wc -c');
+    bundle.spec.mounts = bundle.spec.mounts.filter(
+      ({ destination }) => !destination.startsWith('/dev'),
+    );
+    rmSync(join(bundle.rootfs, 'dev'), { recursive: true });
+    mkdirSync(join(bundle.rootfs, 'dev'));
+    bundle.write('dev/null', 'a file instead of a device');
+    bundle.write('etc/hidden', 'secret');
+    bundle.spec.linux.maskedPaths = ['/etc/hidden'];
+    const { code, stderr } = await lab.run(bundle);
+    expect(code).toBe(1);
+    expect(stderr).toContain('/dev/null');
+  });
+
+  test('a link at the console leads nowhere outside (CVE-2025-52565)', async () => {
+    const bundle = lab.bundle().script('exit 0');
+    const outside = join(bundle.folder, 'outside');
+    writeFileSync(outside, 'untouched');
+    bundle.spec.mounts = bundle.spec.mounts.filter(({ destination }) => destination !== '/dev');
+    mkdirSync(join(bundle.rootfs, 'dev/pts'));
+    symlinkSync(`../../../../../../..${outside}`, join(bundle.rootfs, 'dev/console'));
+    bundle.spec.process.terminal = true;
+    await lab.run(bundle, [], { input: '' });
+    expect(readFileSync(outside, 'utf8')).toBe('untouched');
+    expect(statSync(outside).isFile()).toBe(true);
+  });
+
+  test('exec gives no inheritable capabilities (CVE-2022-29162)', async () => {
+    const id = await lab.start(lab.bundle());
+    const { stdout } = await lab.succeed([
+      'exec',
+      '--cap',
+      'CAP_NET_ADMIN',
+      id,
+      'cat',
+      '/proc/self/status',
+    ]);
+    expect(stdout).toMatch(/CapInh:\t0000000000000000/);
+    expect(stdout).toMatch(/CapAmb:\t0000000000000000/);
+  });
+});
+
+describe('compiled seccomp filters', () => {
+  async function deniedBy(): Promise<string> {
+    const bundle = lab.bundle().script('mkdir /tmp/a 2>&1; true');
+    bundle.spec.linux['seccomp'] = SECCOMP;
+    return (await lab.run(bundle)).stdout;
+  }
+
+  function cache(): string {
+    return join(lab.root, '~seccomp');
+  }
+
+  test('come from the cache the second time', async () => {
+    expect(await deniedBy()).toContain('No space left');
+    const [name = ''] = readdirSync(cache());
+    const before = statSync(join(cache(), name)).mtimeMs;
+    expect(await deniedBy()).toContain('No space left');
+    expect(readdirSync(cache())).toEqual([name]);
+    expect(statSync(join(cache(), name)).mtimeMs).toBe(before);
+  });
+
+  test('INVARIANT: a cached filter that was made for another profile is never used', async () => {
+    await deniedBy();
+    const [name = ''] = readdirSync(cache());
+    const file = join(cache(), name);
+    const bytes = readFileSync(file);
+    const other = Buffer.from(
+      bytes.toString('latin1').replace('"errnoRet":28', '"errnoRet":13'),
+      'latin1',
+    );
+    expect(other.equals(bytes)).toBe(false);
+    writeFileSync(file, other);
+    expect(await deniedBy()).toContain('No space left');
+  });
+
+  test('a cache that others can write to is not used', async () => {
+    await deniedBy();
+    const [name = ''] = readdirSync(cache());
+    writeFileSync(join(cache(), name), 'rubbish');
+    chmodSync(cache(), 0o777);
+    expect(await deniedBy()).toContain('No space left');
+    expect(readFileSync(join(cache(), name), 'utf8')).toBe('rubbish');
+  });
+});
+
+describe('a runtime that is killed while it creates', () => {
+  test('leaves what delete --force takes away, and no process', async () => {
+    const bundle = lab.bundle();
+    bundle.spec.process.args = ['/bin/sleep', '1234567'];
+    bundle.save();
+    for (let step = 0; step < 40; step += 1) {
+      const id = lab.id();
+      const child = spawn(OURS.path, ['--root', lab.root, 'create', '-b', bundle.folder, id], {
+        stdio: 'ignore',
+      });
+      const ended = new Promise((done) => child.once('exit', done));
+      await delay(step * 0.5);
+      child.kill('SIGKILL');
+      await ended;
+      await lab.succeed(['delete', '--force', id]);
+      expect(existsSync(join(lab.root, id))).toBe(false);
+      expect(cgroupsNamed([id])).toEqual([]);
+    }
+    await eventually(
+      () => namespacesHeldBy(bundle.rootfs).length === 0,
+      5000,
+      'all processes ended',
+    );
+  });
+});
+
+describe('config.json', () => {
+  const cases: readonly (readonly [string, (spec: TestSpec) => void, string])[] = [
+    [
+      'an unknown limit',
+      (s) => s.process.rlimits.push({ type: 'RLIMIT_FOO', soft: 1, hard: 1 }),
+      'process.rlimits[0].type: unknown \\"RLIMIT_FOO\\"',
+    ],
+    [
+      'a limit of the wrong type',
+      (s) => set(s.process.rlimits, '0', { type: 'RLIMIT_CORE', soft: 'x', hard: 1 }),
+      'process.rlimits[0].soft: must be an integer',
+    ],
+    [
+      'an argument that is a number',
+      (s) => set(s.process.args, '0', 7),
+      'process.args[0]: must be a string',
+    ],
+    [
+      'a relative folder',
+      (s) => set(s.process, 'cwd', 'tmp'),
+      'process.cwd: must be an absolute path',
+    ],
+    [
+      'an unknown namespace',
+      (s) => s.linux.namespaces.push({ type: 'moon' }),
+      'linux.namespaces[5].type: unknown \\"moon\\"',
+    ],
+    [
+      'a namespace twice',
+      (s) => s.linux.namespaces.push({ type: 'pid' }),
+      'linux.namespaces[5].type: \\"pid\\" is given twice',
+    ],
+    ['a foreign version', (s) => set(s, 'ociVersion', '9.0'), 'ociVersion: unsupported \\"9.0\\"'],
+    [
+      'a mount without a place',
+      (s) => s.mounts.push({ destination: '' }),
+      'mounts[6].destination: must not be empty',
+    ],
+    [
+      'a bind mount with an unknown option',
+      (s) => s.mounts.push({ destination: '/x', source: '/tmp', options: ['bind', 'size=1'] }),
+      'mounts[6].options[1]: unknown option \\"size=1\\"',
+    ],
+    [
+      'an unknown seccomp action',
+      (s) => set(s.linux, 'seccomp', { defaultAction: 'SCMP_ACT_X' }),
+      'linux.seccomp.defaultAction: unknown \\"SCMP_ACT_X\\"',
+    ],
+    [
+      'an unknown seccomp operator',
+      (s) =>
+        set(s.linux, 'seccomp', {
+          defaultAction: 'SCMP_ACT_ALLOW',
+          syscalls: [
+            { names: ['kill'], action: 'SCMP_ACT_ERRNO', args: [{ index: 0, value: 1, op: 'X' }] },
+          ],
+        }),
+      'linux.seccomp.syscalls[0].args[0].op: unknown \\"X\\"',
+    ],
+    [
+      'a device of unknown type',
+      (s) => set(s.linux, 'devices', [{ type: 'z', path: '/dev/z' }]),
+      'linux.devices[0].type: unknown \\"z\\"',
+    ],
+    [
+      'a path out of the cgroup',
+      (s) => set(s.linux.resources, 'unified', { '../x': '1' }),
+      'linux.resources.unified.../x: is not the name of a cgroup file',
+    ],
+    [
+      'an AppArmor profile',
+      (s) => set(s.process, 'apparmorProfile', 'x'),
+      'process.apparmorProfile: AppArmor is not supported',
+    ],
+    [
+      'a NUL byte',
+      (s) => set(s.process.args, '0', 'a\0b'),
+      'process.args[0]: must not contain a NUL byte',
+    ],
+  ];
+
+  test.each(cases)('%s is refused with the name of the field', async (_name, change, text) => {
+    const bundle = lab.bundle();
+    change(bundle.spec);
+    const { code, stderr } = await lab.run(bundle);
+    expect(code).toBe(1);
+    expect(stderr).toContain(text);
+    const left = existsSync(lab.root) ? readdirSync(lab.root) : [];
+    expect(left.filter((name) => name.startsWith('ocuptest'))).toEqual([]);
+  });
+
+  test('cut off anywhere it is an error and never a crash', async () => {
+    const bundle = lab.bundle();
+    const text = JSON.stringify(bundle.spec);
+    for (let length = 0; length < text.length; length += 97) {
+      writeFileSync(join(bundle.folder, 'config.json'), text.slice(0, length));
+      const outcome = await lab.call(['run', '-b', bundle.folder, lab.id()]);
+      expect([outcome.code, outcome.stderr.includes('config.json')]).toEqual([1, true]);
+    }
+  });
+
+  test('nested a million deep it is an error and never a crash', async () => {
+    const bundle = lab.bundle();
+    for (const text of ['['.repeat(1_000_000), '{"a":'.repeat(1_000_000)]) {
+      writeFileSync(join(bundle.folder, 'config.json'), text);
+      expect((await lab.call(['run', '-b', bundle.folder, lab.id()])).code).toBe(1);
+    }
+  });
+
+  test('with every value replaced by another type it never crashes', async () => {
+    const bundle = lab.bundle();
+    const original = JSON.stringify(bundle.spec);
+    for (const path of pathsOf(JSON.parse(original))) {
+      for (const value of [7, []]) {
+        const spec: unknown = JSON.parse(original);
+        replaceAt(spec, path, value);
+        writeFileSync(join(bundle.folder, 'config.json'), JSON.stringify(spec));
+        const { code } = await lab.call(['create', '-b', join(bundle.folder, '.'), '!']);
+        expect(code).toBe(1);
+      }
+    }
+  });
+});
+
+describe('other commands', () => {
+  test('spec writes a bundle that runs, and never over another', async () => {
+    const bundle = lab.bundle();
+    await lab.succeed(['spec', '--bundle', bundle.folder]);
+    const file = join(bundle.folder, 'config.json');
+    const spec = JSON.parse(readFileSync(file, 'utf8')) as TestSpec;
+    expect(spec.process.args).toEqual(['sh']);
+    expect((await lab.call(['spec', '--bundle', bundle.folder])).stderr).toContain('exists');
+    spec.process.terminal = false;
+    writeFileSync(file, JSON.stringify(spec));
+    const { code, stdout } = await lab.call(['run', '-b', bundle.folder, lab.id()], {
+      input: 'echo up; exit 3\n',
+    });
+    expect([code, stdout]).toEqual([3, 'up\n']);
+  });
+
+  test('features is JSON that names what there is', async () => {
+    const features = JSON.parse((await lab.succeed(['features'])).stdout) as {
+      linux: Record<string, unknown>;
+    };
+    expect(features.linux['namespaces']).toContain('time');
+    expect(features.linux['seccomp']).toMatchObject({ enabled: true });
+  });
+
+  test('what is not supported says so', async () => {
+    for (const args of [
+      ['checkpoint', 'x'],
+      ['restore', 'x'],
+      ['--systemd-cgroup', 'list'],
+    ]) {
+      const { code, stderr } = await lab.call(args);
+      expect([code, stderr.includes('not supported')]).toEqual([1, true]);
+    }
+  });
+
+  test('an unknown command or option is an error', async () => {
+    for (const args of [['dance'], ['list', '--dance'], ['create'], ['state', 'a', 'b']]) {
+      expect((await lab.call(args)).code).toBe(1);
+    }
+  });
+
+  test('--version names the versions that clients look for', async () => {
+    expect((await lab.succeed(['--version'])).stdout).toMatch(
+      /^ocup-runtime version \S+\nspec: \d+\.\d+\.\d+\n/,
+    );
+  });
+});
+
+function digestOf(file: string): string {
+  return createHash('sha256').update(readFileSync(file)).digest('hex');
+}
+
+/** Pids of processes whose arguments name the sleep of the test, or whose root is this one. */
+function namespacesHeldBy(rootfs: string): string[] {
+  return readdirSync('/proc').filter((pid) => {
+    if (!/^\d+$/.test(pid)) return false;
+    try {
+      return readFileSync(`/proc/${pid}/mountinfo`, 'utf8').includes(` ${rootfs} / `);
+    } catch {
+      return false;
+    }
+  });
+}
+
+function set(target: object, key: string, value: unknown): void {
+  Object.assign(target, { [key]: value });
+}
+
+type Path = readonly string[];
+
+function pathsOf(value: unknown, above: Path = []): Path[] {
+  if (typeof value !== 'object' || value === null) return [above];
+  const children = Object.entries(value).flatMap(([key, child]) => pathsOf(child, [...above, key]));
+  return above.length === 0 ? children : [above, ...children];
+}
+
+function replaceAt(target: unknown, path: Path, value: unknown): void {
+  let at = target as Record<string, unknown>;
+  for (const key of path.slice(0, -1)) at = at[key] as Record<string, unknown>;
+  at[path.at(-1) ?? ''] = value;
+}
