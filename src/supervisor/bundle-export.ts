@@ -45,6 +45,7 @@ export async function exportBundle(
   await using scope = new Scope();
   await takeFolder(path, scope);
   const rootfs = join(path, 'rootfs');
+  await mkdir(rootfs);
   await images.exportRootfs(image, rootfs);
   if (config.hasInit) await installInit(rootfs);
   await writeFile(join(path, 'config.json'), formatSpec(spec));

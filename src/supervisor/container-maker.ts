@@ -11,6 +11,7 @@ import { parseImageSource } from '../model/reference.ts';
 import type { SpecHost } from '../model/spec-host.ts';
 import { timestamp } from './clock.ts';
 import type { SupervisedContainer } from './container.ts';
+import type { ContainerPaths } from './container-paths.ts';
 import type { Containers } from './containers.ts';
 import type { ImagesPort } from './images-port.ts';
 import type { Launcher } from './launcher.ts';
@@ -41,23 +42,18 @@ export async function makeContainer(
   config: ContainerConfig,
   inheritVolumesOf: string | undefined,
 ): Promise<SupervisedContainer> {
-  const { containers, store, volumes, launcher } = options;
+  const { containers, images, store, volumes, launcher } = options;
   const id = randomBytes(32).toString('hex');
   await using scope = new Scope();
   scope.defer(containers.reserveName(config.name, id));
   if (config.stopSignal !== undefined) parseSignal(config.stopSignal);
-  const image = await getImage(options.images, config);
-  const inherited =
-    inheritVolumesOf === undefined
-      ? new Map<string, string>()
-      : inheritableVolumes(
-          containers.get(inheritVolumesOf).record.mounts,
-          (name) => volumes.find(name)?.isAnonymous ?? false,
-        );
+  const image = await getImage(images, config);
+  const letGo = containers.holdImage(image.id, config.name);
+  scope.defer(letGo);
   const { mounts, newAnonymous } = planMounts({
     mounts: config.mounts,
     imageVolumes: image.config.volumes,
-    inherited,
+    inherited: findInherited(options, inheritVolumesOf),
     makeName: () => randomBytes(32).toString('hex'),
   });
   const record: ContainerRecord = {
@@ -67,22 +63,36 @@ export async function makeContainer(
     config,
     imageId: image.id,
     image: image.config,
-    layers: options.images.layerPaths(image),
-    user: await lookUpUser(options.images, image, config),
+    layers: images.layerPaths(image),
+    user: await lookUpUser(images, image, config),
     mounts,
   };
   await store.begin(record, newAnonymous);
   scope.defer(() => store.remove(id));
   await makeVolumes(record, { volumes, anonymous: new Set(newAnonymous), scope });
-  const { bundle, upper, work, rootfs } = launcher.paths(id);
-  for (const folder of [bundle, upper, work, rootfs]) await mkdir(folder, { recursive: true });
+  await makeFolders(launcher.paths(id));
   await launcher.prepare(record);
   await store.commit(record);
   scope.release();
-  await warn(options, record);
   const container = containers.add(record);
+  letGo();
   container.tell({ action: 'create' });
+  await warn(options, record);
   return container;
+}
+
+/** The anonymous volumes of the container that this one replaces. @throws E_CONTAINER_NOT_FOUND */
+function findInherited(
+  { containers, volumes }: MakerOptions,
+  inheritVolumesOf: string | undefined,
+): ReadonlyMap<string, string> {
+  if (inheritVolumesOf === undefined) return new Map();
+  const { mounts } = containers.get(inheritVolumesOf).record;
+  return inheritableVolumes(mounts, (name) => volumes.find(name)?.isAnonymous ?? false);
+}
+
+async function makeFolders({ bundle, upper, work, rootfs }: ContainerPaths): Promise<void> {
+  for (const folder of [bundle, upper, work, rootfs]) await mkdir(folder, { recursive: true });
 }
 
 /** @throws E_IMAGE_NOT_FOUND */

@@ -17,6 +17,8 @@ const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
 export class Containers {
   private readonly byId = new Map<string, SupervisedContainer>();
   private readonly idsByName = new Map<string, string>();
+  /** Images of containers that are being made. */
+  private readonly heldImages = new Set<{ readonly imageId: string; readonly name: string }>();
   private readonly locks = new KeyedMutex();
   private readonly context: Omit<ContainerContext, 'exclusively'>;
 
@@ -198,11 +200,18 @@ export class Containers {
       .map(({ id }) => id);
   }
 
-  /** The names of the containers that were made from an image. */
+  /** The names of the containers that were or are being made from an image. */
   usersOfImage(imageId: string): readonly string[] {
-    return this.all()
-      .filter(({ record }) => record.imageId === imageId)
-      .map(({ name }) => name);
+    const made = this.all().map(({ name, record }) => ({ name, imageId: record.imageId }));
+    const users = [...made, ...this.heldImages].filter((user) => user.imageId === imageId);
+    return [...new Set(users.map(({ name }) => name))];
+  }
+
+  /** Counts a container that is being made as a user of its image; gives a function that ends it. */
+  holdImage(imageId: string, name: string): () => void {
+    const held = { imageId, name };
+    this.heldImages.add(held);
+    return () => void this.heldImages.delete(held);
   }
 
   /** Whether something has to be done for one of them although nobody calls. */
