@@ -1,0 +1,49 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { eventually } from './eventually.ts';
+import { freePort } from './ports.ts';
+
+/** A real registry server on loopback with a storage of its own. */
+export interface Registry {
+  /** `127.0.0.1:PORT`. */
+  readonly host: string;
+  /** Ends the server and removes its storage. */
+  stop(): Promise<void>;
+}
+
+/** Starts Debian's `docker-registry` and waits until it answers. */
+export async function startRegistry(): Promise<Registry> {
+  const folder = await mkdtemp(join(tmpdir(), 'ocup-registry-'));
+  const host = `127.0.0.1:${await freePort()}`;
+  const config = join(folder, 'config.yml');
+  const text = {
+    version: 0.1,
+    log: { level: 'error' },
+    storage: { filesystem: { rootdirectory: join(folder, 'data') }, delete: { enabled: true } },
+    http: { addr: host },
+  };
+  await writeFile(config, JSON.stringify(text));
+  const server = spawn('docker-registry', ['serve', config], { stdio: 'ignore' });
+  const ended = new Promise<void>((done) => {
+    server.once('close', () => done());
+    server.once('error', () => done());
+  });
+  const stop = async (): Promise<void> => {
+    server.kill('SIGKILL');
+    await ended;
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    await eventually(
+      async () => (await fetch(`http://${host}/v2/`).catch(() => undefined))?.ok === true,
+      10_000,
+      'registry',
+    );
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { host, stop };
+}
