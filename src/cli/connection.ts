@@ -83,11 +83,12 @@ function makeClient(
   commandSignal: AbortSignal,
 ): SupervisorClient {
   // A supervisor ends by itself when nothing runs; between two calls of a command it may have done so.
-  const again = async <T>(work: () => Promise<T>): Promise<T> => {
+  const again = async <T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> => {
     try {
       return await work();
     } catch (error) {
-      if (!isOcupError(error, 'E_WIRE_CONNECT')) throw error;
+      const isOver = commandSignal.aborted || signal?.aborted === true;
+      if (!isOcupError(error, 'E_WIRE_CONNECT') || isOver) throw error;
       await startSupervisor(context, paths, commandSignal);
       return work();
     }
@@ -98,11 +99,16 @@ function makeClient(
       params: Params<M>,
       options?: CallOptions<CallEvent<M>>,
     ) =>
-      again(async () =>
-        parseResult<M>(await callSocket(paths.supervisorSocket, { method, params }, options)),
+      again(
+        async () =>
+          parseResult<M>(await callSocket(paths.supervisorSocket, { method, params }, options)),
+        options?.signal,
       ),
     stream: (method, params, options) =>
-      again(() => openSocketStream(paths.supervisorSocket, { method, params }, options)),
+      again(
+        () => openSocketStream(paths.supervisorSocket, { method, params }, options),
+        options?.signal,
+      ),
   };
 }
 

@@ -74,6 +74,10 @@ async function openConnection(
 ): Promise<Connection> {
   throwIfAborted(signal);
   const socket = await connectSocket(path);
+  if (isAborted(signal)) {
+    socket.destroy();
+    throw cancelled(signal);
+  }
   const onAbort = (): void => {
     socket.destroy(cancelled(signal));
   };
@@ -95,6 +99,11 @@ async function openConnection(
       socket.destroy();
     },
   };
+}
+
+/** The compiler takes `aborted` for settled once it was asked. */
+function isAborted(signal: AbortSignal | undefined): boolean {
+  return signal?.aborted === true;
 }
 
 function connectSocket(path: string): Promise<Socket> {

@@ -1,3 +1,4 @@
+import { allOrAbort } from '../../base/all-or-abort.ts';
 import { formatBytes } from '../../base/units.ts';
 import type { Image } from '../../model/image.ts';
 import { formatPlatform } from '../../model/platform.ts';
@@ -23,11 +24,13 @@ export const imagePullCommand: CommandDefinition = {
     const platform = options.text('platform');
     const { signal } = session;
     try {
-      const pulled = await Promise.all(
-        args.map((name) => {
+      const pulled = await allOrAbort(
+        args.map((name) => (either) => {
           const image = absoluteImage(name, session.context.workingDir);
-          return pullImage({ image, platform, policy: 'always' }, { client, view, signal });
+          const request = { image, platform, policy: 'always' } as const;
+          return pullImage(request, { client, view, signal: either });
         }),
+        signal,
       );
       if (options.flag('quiet')) await session.print(pulled.map(({ id }) => `${id}\n`).join(''));
     } finally {

@@ -28,12 +28,12 @@ export const waitCommand: CommandDefinition = {
     const client = await session.supervisor();
     const leave = new AbortController();
     const either = AbortSignal.any([signal, leave.signal]);
-    const { container } = await Promise.any(
-      picked.map(({ id }) =>
-        client.call('container.wait', { container: id, condition: 'exited' }, { signal: either }),
-      ),
+    const waits = picked.map(({ id }) =>
+      client.call('container.wait', { container: id, condition: 'exited' }, { signal: either }),
     );
+    const { container } = await Promise.race(waits);
     leave.abort();
+    await Promise.allSettled(waits);
     const code = container.exit?.code ?? 255;
     await session.print(`container "${container.id}" exited with status code ${code}\n`);
     if (options.flag('down-project')) {

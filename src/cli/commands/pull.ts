@@ -1,4 +1,5 @@
-import { messageOf } from '../../base/errors.ts';
+import { allOrAbort } from '../../base/all-or-abort.ts';
+import { isOcupError, messageOf } from '../../base/errors.ts';
 import { imageKey } from '../../plan/observed.ts';
 import { getService, selectServices } from '../../plan/selection.ts';
 import { type CommandDefinition, option } from '../command.ts';
@@ -32,16 +33,18 @@ export const pullCommand: CommandDefinition = {
     const isForgiving = options.flag('ignore-pull-failures');
     const { signal } = session;
     try {
-      await Promise.all(
-        [...requests.values()].map(async (request) => {
+      await allOrAbort(
+        [...requests.values()].map((request) => async (either) => {
           try {
-            await pullImage(request, { client, view, signal });
+            await pullImage(request, { client, view, signal: either });
           } catch (error) {
+            if (isOcupError(error, 'E_CANCELLED')) throw error;
             const details = messageOf(error);
             view.show({ id: `Image ${request.image}`, status: 'error', text: 'Error', details });
             if (!isForgiving) throw error;
           }
         }),
+        signal,
       );
     } finally {
       view.end();

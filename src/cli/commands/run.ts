@@ -1,3 +1,4 @@
+import { allOrAbort } from '../../base/all-or-abort.ts';
 import { isOcupError } from '../../base/errors.ts';
 import type { Project, Service } from '../../model/project.ts';
 import { isOneOff, serviceOf } from '../../plan/names.ts';
@@ -110,20 +111,21 @@ async function prepare(session: Session, known: Preparation): Promise<void> {
     await executeActions(actions, { client, view, signal, parallel: session.globals.parallel });
     if (!withDependencies) return;
     const { containers } = await observe(client, project.name, { signal });
-    const waitFor = conditionWaiter(client, view, signal);
-    await Promise.all(
-      service.dependsOn.flatMap((dependency) =>
+    const conditions = service.dependsOn
+      .filter((dependency) => dependency.isRequired)
+      .flatMap((dependency) =>
         containers
           .filter((item) => serviceOf(item) === dependency.service && !isOneOff(item))
-          .map((item) =>
-            waitFor({
-              kind: dependency.condition,
-              service: dependency.service,
-              container: item.config.name,
-              isRequired: dependency.isRequired,
-            }),
-          ),
-      ),
+          .map((item) => ({
+            kind: dependency.condition,
+            service: dependency.service,
+            container: item.config.name,
+            isRequired: true,
+          })),
+      );
+    await allOrAbort(
+      conditions.map((item) => (either) => conditionWaiter(client, view, either)(item)),
+      signal,
     );
   } finally {
     view.end();

@@ -120,7 +120,8 @@ class Ending {
   private readonly session: Session;
   private readonly options: AttachOptions;
   private stopping: Promise<void> | undefined;
-  private isKilling = false;
+  /** Breaks off an orderly stop when the user will not wait for it. */
+  private readonly impatience = new AbortController();
   private firstExit: FinalExit | undefined;
   private codeFrom: number | undefined;
 
@@ -144,11 +145,14 @@ class Ending {
       this.isInterrupted = true;
       this.session.say('Gracefully Stopping... press Ctrl+C again to force');
       this.stop();
-    } else if (!this.isKilling) {
-      this.isKilling = true;
-      this.stopping = this.carryOut('kill', (items) =>
+    } else if (!this.impatience.signal.aborted) {
+      const orderly = this.stopping;
+      this.impatience.abort();
+      const { signal } = new AbortController();
+      const kill = this.carryOut('kill', signal, (items) =>
         changeActions(items, { kind: 'kill', signal: 'SIGKILL' }),
       );
+      this.stopping = Promise.all([orderly, kill]).then(() => undefined);
     }
   }
 
@@ -165,18 +169,17 @@ class Ending {
 
   private stop(): void {
     const { timeoutMs } = this.options;
-    this.stopping ??= this.carryOut('stop', (items) =>
+    this.stopping ??= this.carryOut('stop', this.impatience.signal, (items) =>
       changeActions(items, { kind: 'stop', timeoutMs }),
     );
   }
 
   private async carryOut(
     operation: string,
+    signal: AbortSignal,
     plan: (items: { container: Container; cause: string }[]) => PlannedAction[],
   ): Promise<void> {
     const { client, project, services } = this.options;
-    // The command's own signal has been used up by Ctrl-C.
-    const { signal } = new AbortController();
     const view = this.session.openView(operation, { isShared: true });
     try {
       const { containers } = await observe(client, project.name, { signal });
@@ -187,8 +190,9 @@ class Ending {
       const parallel = this.session.globals.parallel;
       await executeActions(plan(items), { client, view, signal, parallel });
     } catch (error) {
-      // A container that ended by itself meanwhile is what we want.
-      if (!isOcupError(error, 'E_CONTAINER_STATE')) throw error;
+      // A container that ended by itself meanwhile is what we want, and a stop may give way to a kill.
+      const isFine = isOcupError(error, 'E_CONTAINER_STATE') || isOcupError(error, 'E_CANCELLED');
+      if (!isFine) throw error;
     } finally {
       view.end();
     }

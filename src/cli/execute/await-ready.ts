@@ -1,3 +1,4 @@
+import { allOrAbort } from '../../base/all-or-abort.ts';
 import { isOcupError, OcupError } from '../../base/errors.ts';
 import type { Container } from '../../model/container.ts';
 import type { Project } from '../../model/project.ts';
@@ -34,7 +35,10 @@ export async function awaitReady(
   const limit = options.timeoutMs === undefined ? [] : [AbortSignal.timeout(options.timeoutMs)];
   const signal = AbortSignal.any([options.signal, ...limit]);
   try {
-    await Promise.all(wanted.map((item) => awaitContainer(item, { ...options, signal })));
+    await allOrAbort(
+      wanted.map((item) => (either) => awaitContainer(item, { ...options, signal: either })),
+      signal,
+    );
   } catch (error) {
     if (!isOcupError(error, 'E_CANCELLED') || options.signal.aborted) throw error;
     const seconds = (options.timeoutMs ?? 0) / 1000;

@@ -47,10 +47,10 @@ describe('progress', () => {
   });
 
   test('json is an object for each event, layers with their image', () => {
-    const lines = shown(jsonView)
+    const lines: unknown[] = shown(jsonView)
       .trim()
       .split('\n')
-      .map((line) => JSON.parse(line));
+      .map((line): unknown => JSON.parse(line));
     expect(lines[1]).toEqual({
       id: '0123456789ab',
       parent_id: 'Image nginx:1.27',
