@@ -53,7 +53,10 @@ function checkFile(
   const present = keys.filter((key) => node.entries.has(key));
   if (present.length > 1) {
     problems.error(place, `${keys.join('|')} attributes are mutually exclusive`);
-  } else if (present.length === 0 && !node.entries.has('driver') && !node.entries.has('external')) {
+    return;
+  }
+  const isElsewhere = node.entries.has('driver') || node.entries.has('external');
+  if (present.length === 0 && !isElsewhere && !problems.hasErrorBelow(place.path)) {
     problems.error(place, `one of ${keys.join('|')} must be set`);
   }
 }

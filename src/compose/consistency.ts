@@ -32,12 +32,12 @@ export function checkConsistency(
 }
 
 /** What a value is called in the limits of `deploy.resources`. */
-const TWICE: readonly (readonly [string, readonly string[]])[] = [
+const TWICE = [
   ['cpus', ['limits', 'cpus']],
   ['mem_limit', ['limits', 'memory']],
   ['mem_reservation', ['reservations', 'memory']],
   ['pids_limit', ['limits', 'pids']],
-];
+] as const;
 
 class Check {
   private readonly root: RawMap;
@@ -132,7 +132,7 @@ class Check {
       this.invalid(
         inline,
         path,
-        `service ${JSON.stringify(name)} declares mutualy exclusive dockerfile and dockerfile_inline`,
+        `service ${JSON.stringify(name)} declares mutually exclusive dockerfile and dockerfile_inline`,
       );
     for (const [index, grant] of itemsOf(build, 'secrets').entries())
       this.declared(grant, findText(grant, 'source'), [...path, 'secrets', index], {
@@ -191,6 +191,7 @@ class Check {
     const services = findMap(this.root, 'services');
     for (const [other, { node: dependency, position }] of entriesOf(node, 'depends_on')) {
       if (services?.entries.has(other) === true) continue;
+      if (this.problems.hasErrorBelow(['services', other])) continue;
       const isDisabled = this.disabled.has(other);
       if (isDisabled && !isTrue(findChild(dependency, 'required'))) continue;
       const closest = isDisabled ? undefined : findClosest(other, services?.entries.keys() ?? []);
@@ -223,44 +224,36 @@ class Check {
 
   /** Both `cpus` and `deploy.resources.limits.cpus` may stand, if they say the same. */
   private resources(node: RawMap, name: string): void {
-    for (const [key, below] of TWICE) {
+    for (const [key, [group, below]] of TWICE) {
       const own = findChild(node, key);
-      const deploy = findMap(findMap(findMap(node, 'deploy'), 'resources'), below[0] ?? '');
-      const other = findChild(deploy, below[1] ?? '');
-      if (own === undefined || other === undefined || isSameSize(own, other)) continue;
-      const place = `deploy.resources.${below.join('.')}`;
+      const limits = findMap(findMap(findMap(node, 'deploy'), 'resources'), group);
+      if (own === undefined || sizeOf(own) === 0 || limits === undefined) continue;
+      if (sizeOf(own) === sizeOf(findChild(limits, below))) continue;
       this.invalid(
         own,
-        ['services', name, key],
-        `services.${name}: can't set distinct values on '${key}' and '${place}'`,
+        ['services', name],
+        `can't set distinct values on '${key}' and 'deploy.resources.${group}.${below}'`,
       );
     }
   }
 
   private scale(node: RawMap, name: string): void {
+    const path = ['services', name];
     const scale = findChild(node, 'scale');
     const replicas = findChild(findMap(node, 'deploy'), 'replicas');
     const count = numberOf(scale) ?? numberOf(replicas) ?? 1;
     if (scale !== undefined && replicas !== undefined && numberOf(scale) !== numberOf(replicas))
-      this.invalid(
-        scale,
-        ['services', name, 'scale'],
-        `services.${name}: can't set distinct values on 'scale' and 'deploy.replicas'`,
-      );
+      this.invalid(scale, path, "can't set distinct values on 'scale' and 'deploy.replicas'");
     const key = scale === undefined ? 'deploy.replicas' : 'scale';
     const counted = scale ?? replicas;
     if (count < 0 && counted !== undefined)
-      this.invalid(
-        counted,
-        ['services', name, key],
-        `services.${name}.${key}: must be greater than or equal to 0`,
-      );
+      this.invalid(counted, [...path, key], 'must be greater than or equal to 0');
     const container = findChild(node, 'container_name');
     if (count > 1 && container !== undefined)
       this.invalid(
         container,
-        ['services', name, 'container_name'],
-        `services.${name}: can't set container_name and ${key} as container name must be unique`,
+        path,
+        `can't set container_name and ${key} as container name must be unique`,
       );
   }
 
@@ -300,6 +293,8 @@ class Check {
   ): void {
     const resources = findMap(this.root, section)?.entries;
     if (name === undefined || resources?.has(name) === true) return;
+    // What is wrong with the declaration has been told.
+    if (this.problems.hasErrorBelow([section, name])) return;
     const closest = findClosest(name, resources?.keys() ?? []);
     const hint =
       closest === undefined
@@ -330,15 +325,11 @@ class Check {
   }
 
   private watch(node: RawMap, name: string): void {
+    const path = ['services', name, 'develop', 'watch'];
     for (const [index, rule] of itemsOf(findMap(node, 'develop'), 'watch').entries()) {
       const action = findText(rule, 'action');
-      if (findText(rule, 'target') !== undefined || action === 'rebuild' || action === 'restart')
-        continue;
-      this.invalid(
-        rule,
-        ['services', name, 'develop', 'watch', index],
-        `services.${name}.develop.watch: target is required for non-rebuild actions`,
-      );
+      if (findText(rule, 'target') !== undefined || action?.startsWith('sync') !== true) continue;
+      this.invalid(rule, [...path, index], 'target is required for non-rebuild actions');
     }
   }
 
@@ -357,10 +348,8 @@ function numberOf(node: RawNode | undefined): number | undefined {
   return Number.isNaN(value) ? undefined : value;
 }
 
-function isSameSize(a: RawNode, b: RawNode): boolean {
-  const size = (node: RawNode): number | string => {
-    const text = node.kind === 'scalar' ? scalarText(node.value) : '';
-    return findBytes(text) ?? numberOf(node) ?? text;
-  };
-  return size(a) === size(b);
+/** A number or a number of bytes; what is not there is 0. */
+function sizeOf(node: RawNode | undefined): number | string {
+  const text = node?.kind === 'scalar' ? scalarText(node.value) : '';
+  return numberOf(node) ?? findBytes(text) ?? (text === '' ? 0 : text);
 }

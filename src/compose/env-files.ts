@@ -1,6 +1,7 @@
+import { messageOf } from '../base/errors.ts';
 import { type DotenvEntry, parseDotenv, parseRawEnv } from './dotenv.ts';
 import { type Variables, reportFault } from './environment.ts';
-import type { Problems } from './problems.ts';
+import type { Place, Problems } from './problems.ts';
 import {
   type RawEntry,
   type RawMap,
@@ -65,7 +66,7 @@ async function resolveEnvironment(
   for (const [index, item] of itemsOf(service, 'env_file').entries()) {
     const file = findText(item, 'path') ?? '';
     const place = { position: item.position, path: [...path, 'env_file', index] };
-    const text = await reading.cache.read(file);
+    const text = await reading.cache.read(file, place, reading.problems);
     if (text === undefined) {
       if (isTrue(findChild(item, 'required')))
         reading.problems.error(place, `env file ${file} not found`, {
@@ -104,9 +105,9 @@ async function resolveLabels(
   const found = new Map<string, RawEntry>();
   for (const [index, item] of itemsOf(service, 'label_file').entries()) {
     const file = item.kind === 'scalar' && typeof item.value === 'string' ? item.value : '';
-    const text = await reading.cache.read(file);
+    const place = { position: item.position, path: [...path, 'label_file', index] };
+    const text = await reading.cache.read(file, place, reading.problems);
     if (text === undefined) {
-      const place = { position: item.position, path: [...path, 'label_file', index] };
       reading.problems.error(place, `label file ${file} not found`, { code: 'E_COMPOSE_READ' });
       continue;
     }
@@ -143,7 +144,7 @@ function toEntries(node: RawNode | undefined): ReadonlyMap<string, RawEntry> {
   return entries;
 }
 
-/** Many services share the same file. */
+/** Many services share the same file; what cannot be read is told where it is named. */
 class FileCache {
   private readonly files: SourceFiles;
   private readonly texts = new Map<string, Promise<string | undefined>>();
@@ -152,9 +153,16 @@ class FileCache {
     this.files = files;
   }
 
-  read(path: string): Promise<string | undefined> {
+  async read(path: string, place: Place, problems: Problems): Promise<string | undefined> {
     const known = this.texts.get(path) ?? this.files.read(path);
     this.texts.set(path, known);
-    return known;
+    try {
+      return await known;
+    } catch (error) {
+      problems.error(place, `failed to read ${path}: ${messageOf(error)}`, {
+        code: 'E_COMPOSE_READ',
+      });
+      return '';
+    }
   }
 }

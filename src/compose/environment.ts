@@ -2,12 +2,19 @@ import { resolve } from 'node:path';
 import { messageOf } from '../base/errors.ts';
 import { type DotenvFile, parseDotenv } from './dotenv.ts';
 import type { LoadOptions } from './load-options.ts';
-import type { Problems } from './problems.ts';
+import type { Place, Problems } from './problems.ts';
 import type { SourceFiles } from './source-files.ts';
 import type { Lookup } from './template.ts';
 
 /** Variables by name. */
 export type Variables = ReadonlyMap<string, string>;
+
+/** Where files of variables are read from, and where they are named if that is in a file. */
+export interface EnvFileSource {
+  readonly files: SourceFiles;
+  readonly problems: Problems;
+  readonly place?: Place | undefined;
+}
 
 /** The variables of the shell, with `UID` and `GID` where the shell does not export them. */
 export function shellVariables(options: LoadOptions): Map<string, string> {
@@ -56,11 +63,11 @@ export async function findEnvFile(folder: string, files: SourceFiles): Promise<r
 export async function readEnvFiles(
   paths: readonly string[],
   known: Lookup,
-  { files, problems }: { files: SourceFiles; problems: Problems },
+  { files, problems, place }: EnvFileSource,
 ): Promise<Map<string, string>> {
   const found = new Map<string, string>();
   for (const path of paths) {
-    const text = await readText(path, { files, problems });
+    const text = await readText(path, { files, problems, place });
     if (text === undefined) continue;
     const parsed = parseDotenv(text, (name) => known(name) ?? found.get(name));
     reportFault(path, parsed, problems);
@@ -94,17 +101,16 @@ export function isTrue(text: string | undefined): boolean {
 
 async function readText(
   path: string,
-  { files, problems }: { files: SourceFiles; problems: Problems },
+  { files, problems, place = { position: undefined, path: [] } }: EnvFileSource,
 ): Promise<string | undefined> {
-  const place = { position: { file: path, line: 1, column: 1 }, path: [] };
   try {
     const text = await files.read(path);
-    if (text === undefined) {
+    if (text === undefined)
       problems.error(place, `couldn't find env file: ${path}`, { code: 'E_COMPOSE_READ' });
-    }
     return text;
   } catch (error) {
-    problems.error(place, `cannot read env file: ${messageOf(error)}`, { code: 'E_COMPOSE_READ' });
+    const message = `cannot read env file ${path}: ${messageOf(error)}`;
+    problems.error(place, message, { code: 'E_COMPOSE_READ' });
     return undefined;
   }
 }

@@ -109,7 +109,8 @@ class Extension {
       target.file === undefined ? reference.services : await this.services(file, place);
     if (services === undefined) return undefined;
     if (services.entries.has(target.service)) return { name: target.service, services, file };
-    const closest = findClosest(target.service, services.entries.keys());
+    const others = [...services.entries.keys()].filter((name) => name !== reference.name);
+    const closest = findClosest(target.service, others);
     const message = `cannot extend service ${JSON.stringify(reference.name)} in ${reference.file}: service ${JSON.stringify(target.service)} not found`;
     const inFile = target.file === undefined ? '' : ` in ${target.file}`;
     problems.error(place, message + inFile, {

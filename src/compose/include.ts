@@ -137,9 +137,14 @@ async function includedVariables(
   folder: string,
   loading: Loading,
 ): Promise<Map<string, string>> {
+  const { files, problems } = loading;
+  const place = { position: include.node.position, path: include.path };
   const named = include.envFiles.map((path) => resolve(loading.projectDir, path));
   const paths = named.length > 0 ? named : await findEnvFile(folder, loading.files);
-  return withDefaults(loading.variables, await readEnvFiles(paths, loading.lookup, loading));
+  return withDefaults(
+    loading.variables,
+    await readEnvFiles(paths, loading.lookup, { files, problems, place }),
+  );
 }
 
 function importResources(root: RawMap, imported: RawMap, { problems }: Loading): RawMap {

@@ -5,6 +5,7 @@ import {
   type Pair,
   type Scalar,
   type YAMLMap,
+  type YAMLParseError,
   type YAMLSeq,
   isAlias,
   isMap,
@@ -20,6 +21,9 @@ import { TIMESTAMP, findInteger, resolvePlainScalar } from './yaml-scalar.ts';
 
 /** Aliases may make a small file large; a tree beyond this is refused. */
 const MAX_NODES = 1_000_000;
+
+/** No compose file is nested like this; every phase walks down by calling itself. */
+const MAX_DEPTH = 200;
 
 /**
  * The documents of a YAML file as trees with positions; empty documents are left out. What is wrong with
@@ -64,7 +68,7 @@ class DocumentReader {
   }
 
   read(): RawNode | undefined {
-    for (const error of this.document.errors) this.fail(error.pos[0], [], error.message);
+    for (const error of this.document.errors) this.fail(error.pos[0], [], describe(error));
     const contents = this.document.contents;
     if (contents === null || this.document.errors.length > 0) return undefined;
     const root = this.node(contents, []);
@@ -77,6 +81,7 @@ class DocumentReader {
 
   private node(node: Node | null, path: Path, fallback = 0): RawNode {
     if (node === null) return { kind: 'scalar', value: null, position: this.at(fallback) };
+    if (path.length > MAX_DEPTH) return this.tooDeep(node.range?.[0] ?? fallback);
     if (isAlias(node)) return this.alias(node.source, node.range?.[0] ?? fallback, path);
     const anchor = isScalar(node) || isMap(node) || isSeq(node) ? node.anchor : undefined;
     if (anchor !== undefined) this.anchored.set(anchor, 'open');
@@ -84,6 +89,11 @@ class DocumentReader {
     const made = this.plainNode(node, path, fallback);
     if (anchor !== undefined) this.anchored.set(anchor, { node: made, size: this.size - before });
     return made;
+  }
+
+  private tooDeep(offset: number): RawNode {
+    this.fail(offset, [], TOO_DEEP);
+    return { kind: 'scalar', value: null, position: this.at(offset) };
   }
 
   private plainNode(node: Node, path: Path, fallback: number): RawNode {
@@ -233,6 +243,12 @@ class DocumentReader {
     const text = `yaml: line ${position.line}: ${message}`;
     this.source.problems.error({ position, path }, text, { hint, code: 'E_COMPOSE_SYNTAX' });
   }
+}
+
+const TOO_DEEP = `nested deeper than ${MAX_DEPTH} levels`;
+
+function describe(error: Pick<YAMLParseError, 'code' | 'message'>): string {
+  return error.code === 'RESOURCE_EXHAUSTION' ? TOO_DEEP : error.message;
 }
 
 /** What the reader hands out: a node, or `null` where nothing is written. */

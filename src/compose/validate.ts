@@ -57,6 +57,31 @@ const MISPLACED: ReadonlyMap<string, string> = new Map([
   ['condition', 'put `condition` under `depends_on.SERVICE:`'],
 ]);
 
+const PATTERN_HINTS: ReadonlyMap<string | number, string> = new Map([
+  ['container_name', 'use at least two letters, digits, `_`, `.` or `-`, a letter or digit first'],
+  ['gpus', 'use `all`, or a list of devices'],
+  ['pull_policy', 'use always, never, missing, build, daily, weekly or every_ with a duration'],
+]);
+
+const DURATIONS: ReadonlySet<string | number> = new Set([
+  'delay',
+  'interval',
+  'monitor',
+  'start_interval',
+  'start_period',
+  'stop_grace_period',
+  'timeout',
+  'window',
+]);
+
+/** A number where a text belongs wants quotes, one of a duration a unit. */
+function quotingHint(node: RawNode, path: Path): string | undefined {
+  if (node.kind !== 'scalar' || node.value === null) return undefined;
+  const text = scalarText(node.value);
+  if (DURATIONS.has(path.at(-1) ?? '')) return `write it with a unit: ${text}s`;
+  return `put it in quotes: ${JSON.stringify(text)}`;
+}
+
 const NOUNS: Readonly<Record<SchemaType, string>> = {
   null: 'null',
   boolean: 'boolean',
@@ -101,10 +126,7 @@ class Validation {
     if (type === undefined) return true;
     const types = typeof type === 'string' ? [type] : type;
     if (types.some((one) => isOfType(node, one))) return true;
-    const isQuotable = node.kind === 'scalar' && node.value !== null && types.includes('string');
-    const hint = isQuotable
-      ? `put it in quotes: ${JSON.stringify(scalarText(node.value))}`
-      : undefined;
+    const hint = types.includes('string') ? quotingHint(node, path) : undefined;
     this.problems.error({ position, path }, `must be ${formatTypes(types)}`, { hint });
     return false;
   }
@@ -129,13 +151,17 @@ class Validation {
       schema.pattern !== undefined &&
       !regExp(schema.pattern).test(value)
     ) {
-      this.problems.error(place, `'${value}' does not match pattern '${schema.pattern}'`);
+      this.problems.error(place, `'${value}' does not match pattern '${schema.pattern}'`, {
+        hint: PATTERN_HINTS.get(path.at(-1) ?? ''),
+      });
       return undefined;
     }
     if (typeof value === 'number' || typeof value === 'bigint') {
       const { minimum = -Infinity, maximum = Infinity } = schema;
       if (value < minimum || value > maximum) {
-        this.problems.error(place, `must be between ${minimum} and ${maximum}`);
+        const bounds =
+          maximum === Infinity ? `at least ${minimum}` : `between ${minimum} and ${maximum}`;
+        this.problems.error(place, `must be ${bounds}`);
         return undefined;
       }
     }
