@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { DEBIAN_IMAGES, ensureDebianImages } from '../support/debian-images.ts';
+import { eventually } from '../support/eventually.ts';
 import { OcupHome, runProgram } from '../support/ocup.ts';
 import { freePort } from '../support/ports.ts';
 import { type Registry, startRegistry } from '../support/registry.ts';
@@ -63,8 +64,18 @@ describe('examples/shop with images from a registry', () => {
 
   test('nginx answers on the published port with what application, redis and postgres say', async () => {
     const ask = async () => (await fetch(`http://127.0.0.1:${port}/`)).text();
-    expect(await ask()).toBe('visit 1, database up\n');
+    // nginx has no probe: it may be listening only in a moment.
+    await eventually(
+      () =>
+        ask().then(
+          () => true,
+          () => false,
+        ),
+      10_000,
+      'nginx',
+    );
     expect(await ask()).toBe('visit 2, database up\n');
+    expect(await ask()).toBe('visit 3, database up\n');
   });
 
   const psql = (sql: string) =>

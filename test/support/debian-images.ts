@@ -23,6 +23,8 @@ const CACHE = resolve(import.meta.dirname, '../../.cache/debian-images');
 interface Recipe {
   readonly packages: readonly string[];
   readonly files: Readonly<Record<string, string>>;
+  /** Run by a shell in the image after the packages are installed. */
+  readonly setup?: string;
   readonly config: Readonly<Record<string, unknown>>;
 }
 
@@ -52,6 +54,8 @@ const RECIPES: Readonly<Record<string, Recipe>> = {
   nginx: {
     packages: ['nginx-light'],
     files: { '/etc/nginx/sites-enabled/default': '' },
+    setup:
+      'ln -sf /dev/stdout /var/log/nginx/access.log; ln -sf /dev/stderr /var/log/nginx/error.log',
     config: {
       Cmd: ['nginx', '-g', 'daemon off;'],
       ExposedPorts: { '80/tcp': {} },
@@ -61,6 +65,7 @@ const RECIPES: Readonly<Record<string, Recipe>> = {
   redis: {
     packages: ['redis-server'],
     files: {},
+    setup: 'install -d -o redis -g redis /data',
     config: {
       User: 'redis',
       WorkingDir: '/data',
@@ -118,14 +123,7 @@ async function makeLayout(work: string, layout: string): Promise<void> {
   await beginLayout(layout);
   const base = join(work, 'base');
   await makeBase(base);
-  const excluded = [
-    './var/lib/apt/lists/*',
-    './var/cache/*',
-    './var/log/*',
-    './dev/*',
-    './proc/*',
-    './sys/*',
-  ];
+  const excluded = ['./var/lib/apt/lists/*', './var/cache/*', './dev/*', './proc/*', './sys/*'];
   const baseLayer = await addLayer(layout, base, { excluded });
   const images: WrittenImage[] = [];
   for (const [name, recipe] of Object.entries(RECIPES)) {
@@ -192,6 +190,7 @@ async function installInto(
         ...recipe.packages,
       ];
       await run('chroot', [merged, ...apt], { env, maxBuffer: 1 << 26 });
+      if (recipe.setup !== undefined) await run('chroot', [merged, 'sh', '-c', recipe.setup]);
     } finally {
       await run('umount', [join(merged, 'proc')]);
     }

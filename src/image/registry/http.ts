@@ -85,6 +85,8 @@ export class Http {
         headersTimeout: this.idleTimeoutMs,
         bodyTimeout: this.idleTimeoutMs,
       });
+      // A body that nobody reads to its end is destroyed, which it tells as an error; who reads it hears it too.
+      response.body.on('error', () => undefined);
       return { status: response.statusCode, headers: response.headers, body: response.body, url };
     } catch (error) {
       throw connectionError(error, url, signal);
