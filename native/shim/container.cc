@@ -102,6 +102,11 @@ void Container::on_ended(int wait_status) {
   if (input_) input_->close();
   record_exit();
   outputs_.drain([this] {
+    // Where a pipe is still held by somebody, the last line has no end but this.
+    if (log_) {
+      log_->finish(Stream::kStdout);
+      log_->finish(Stream::kStderr);
+    }
     is_drained_ = true;
     tell_exit();
   });
