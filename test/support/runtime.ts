@@ -17,6 +17,10 @@ import { TestBundle } from './bundle.ts';
 const BUILD = resolve(import.meta.dirname, '../../build/Release');
 const CGROUP2_MAGIC = 0x63677270;
 
+const SANITIZER_OPTIONS = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => name.endsWith('SAN_OPTIONS')),
+);
+
 export interface RuntimeProgram {
   readonly name: string;
   readonly path: string;
@@ -26,7 +30,8 @@ export interface RuntimeProgram {
 
 export const OURS: RuntimeProgram = {
   name: 'ocup-runtime',
-  path: join(BUILD, 'ocup-runtime'),
+  // A build with sanitizers goes through the same tests.
+  path: process.env['OCUP_TEST_RUNTIME'] ?? join(BUILD, 'ocup-runtime'),
   skipReason: undefined,
 };
 
@@ -210,7 +215,7 @@ export async function callProgram(
   const [out = -1, err = -1] = files.map((file) => openSync(file, 'w+'));
   const child = spawn(path, args, {
     stdio: [options.input === undefined ? 'ignore' : 'pipe', out, err, ...(options.extraFds ?? [])],
-    env: { PATH: process.env['PATH'] ?? '', ...options.env },
+    env: { PATH: process.env['PATH'] ?? '', ...SANITIZER_OPTIONS, ...options.env },
   });
   if (options.input !== undefined) {
     child.stdin?.on('error', () => undefined);
