@@ -25,13 +25,20 @@ import { parseVolumeSpec } from './volume-spec.ts';
  *
  * @see compose-spec 05-services.md (short syntax, long syntax)
  */
-export function canonicalise(root: RawMap, problems: Problems): RawMap {
-  const made = new Canonicaliser(problems).node(root, [], FORMS);
+export function canonicalise(root: RawMap, options: CanonicalOptions): RawMap {
+  const made = new Canonicaliser(options).node(root, [], FORMS);
   return made?.kind === 'map' ? made : root;
 }
 
+/** How to take what cannot be read. */
+export interface CanonicalOptions {
+  readonly problems: Problems;
+  /** Variables have not been replaced: what cannot be read because of them stays as it is. */
+  readonly keepsVariables: boolean;
+}
+
 /** Makes the long form of a node; undefined leaves it out. */
-type Form = (node: RawNode, path: Path, problems: Problems) => RawNode | undefined;
+type Form = (node: RawNode, path: Path, options: CanonicalOptions) => RawNode | undefined;
 
 const FORMS: PathState<Form> = compilePaths<Form>({
   'services.*.build': (node) => fromText(node, 'context'),
@@ -60,15 +67,15 @@ const FORMS: PathState<Form> = compilePaths<Form>({
 });
 
 class Canonicaliser {
-  private readonly problems: Problems;
+  private readonly options: CanonicalOptions;
 
-  constructor(problems: Problems) {
-    this.problems = problems;
+  constructor(options: CanonicalOptions) {
+    this.options = options;
   }
 
   node(node: RawNode, path: Path, state: PathState<Form> | undefined): RawNode | undefined {
     if (state === undefined) return node;
-    const formed = state.rule === undefined ? node : state.rule(node, path, this.problems);
+    const formed = state.rule === undefined ? node : state.rule(node, path, this.options);
     if (formed === undefined) return undefined;
     switch (formed.kind) {
       case 'scalar':
@@ -163,7 +170,7 @@ function keyValues(node: RawNode): RawNode {
 }
 
 /** `default` names the agent; others are `ID=PATH`. */
-function sshKeys(node: RawNode, path: Path, problems: Problems): RawNode {
+function sshKeys(node: RawNode, path: Path, { problems }: CanonicalOptions): RawNode {
   const made = keyValues(node);
   if (made.kind !== 'map') return made;
   for (const [key, entry] of made.entries) {
@@ -180,10 +187,15 @@ function allGpus(node: RawNode): RawNode {
   return list([mapOf({ count: node }, node.position)], node.position);
 }
 
-function device(node: RawNode, path: Path, problems: Problems): RawNode | undefined {
+function device(
+  node: RawNode,
+  path: Path,
+  { problems, keepsVariables }: CanonicalOptions,
+): RawNode | undefined {
   if (!isText(node)) return node;
   const [source = '', target, permissions, extra] = node.value.split(':');
   if (extra !== undefined) {
+    if (keepsVariables) return node;
     const message = `confusing device mapping, please use long syntax: ${node.value}`;
     problems.error({ position: node.position, path }, message);
     return undefined;
@@ -199,7 +211,11 @@ function device(node: RawNode, path: Path, problems: Problems): RawNode | undefi
   );
 }
 
-function volume(node: RawNode, path: Path, problems: Problems): RawNode | undefined {
+function volume(
+  node: RawNode,
+  path: Path,
+  { problems, keepsVariables }: CanonicalOptions,
+): RawNode | undefined {
   if (node.kind === 'map') {
     const target = findText(node, 'target');
     const targetNode = findChild(node, 'target');
@@ -210,6 +226,7 @@ function volume(node: RawNode, path: Path, problems: Problems): RawNode | undefi
   const { position } = node;
   const spec = parseVolumeSpec(node.value);
   if (spec.kind === 'invalid') {
+    if (keepsVariables) return node;
     problems.error({ position, path }, spec.reason, {
       hint: 'write it as SOURCE:TARGET[:OPTIONS]',
     });
@@ -243,28 +260,35 @@ function volume(node: RawNode, path: Path, problems: Problems): RawNode | undefi
   );
 }
 
-function ports(node: RawNode, path: Path, problems: Problems): RawNode {
+function ports(node: RawNode, path: Path, options: CanonicalOptions): RawNode {
   if (node.kind !== 'list') return node;
   const made: RawNode[] = [];
   for (const [index, item] of node.items.entries()) {
-    if (item.kind === 'scalar') made.push(...portsOf(item, [...path, index], problems));
+    const reason = item.kind === 'scalar' ? portFault(item) : undefined;
+    if (reason !== undefined) {
+      // A range may be hidden in a variable: then no port of the list is certain.
+      if (options.keepsVariables) return node;
+      options.problems.error({ position: item.position, path: [...path, index] }, reason, {
+        hint: 'write it as [[IP:]HOST:]CONTAINER[/PROTOCOL], in quotes',
+      });
+    } else if (item.kind === 'scalar') made.push(...portsOf(item));
     else made.push(item);
   }
   return { ...node, items: made };
 }
 
-function portsOf(item: RawScalar, path: Path, problems: Problems): readonly RawNode[] {
-  const { position, value } = item;
-  if (typeof value === 'number' && Number.isInteger(value))
-    return [mapOf({ target: item }, position)];
+function portFault({ value }: RawScalar): string | undefined {
+  if (typeof value === 'number' && Number.isInteger(value)) return undefined;
   const specs = parsePortSpec(scalarText(value));
-  if (specs.kind === 'invalid' || typeof value !== 'string') {
-    const reason = specs.kind === 'invalid' ? specs.reason : 'is not a port';
-    problems.error({ position, path }, reason, {
-      hint: 'write it as [[IP:]HOST:]CONTAINER[/PROTOCOL], in quotes',
-    });
-    return [];
-  }
+  if (specs.kind === 'invalid') return specs.reason;
+  return typeof value === 'string' ? undefined : 'is not a port';
+}
+
+function portsOf(item: RawScalar): readonly RawNode[] {
+  const { position, value } = item;
+  if (typeof value === 'number') return [mapOf({ target: item }, position)];
+  const specs = parsePortSpec(scalarText(value));
+  if (specs.kind === 'invalid') return [];
   return specs.ports.map(({ hostIp, target, published, protocol }) =>
     mapOf(
       {
@@ -280,7 +304,7 @@ function portsOf(item: RawScalar, path: Path, problems: Problems): readonly RawN
 }
 
 /** `external: {name: X}` is `external: true` with `name: X`. */
-function external(node: RawNode, path: Path, problems: Problems): RawNode {
+function external(node: RawNode, path: Path, { problems }: CanonicalOptions): RawNode {
   const old = findChild(node, 'external');
   if (node.kind !== 'map' || old?.kind !== 'map') return node;
   const yes = withEntry(node, 'external', scalar(true, old.position));

@@ -75,7 +75,7 @@ function checkMounts(service: RawNode, name: string, problems: Problems): void {
 function checkPorts(service: RawNode, name: string, problems: Problems): void {
   for (const [index, port] of itemsOf(service, 'ports').entries()) {
     const place = { position: port.position, path: ['services', name, 'ports', index] };
-    if (findChild(port, 'target') === undefined)
+    if (port.kind === 'map' && findChild(port, 'target') === undefined)
       problems.error(place, 'service ports is missing a target port', {
         hint: 'add `target:`, the port in the container',
       });

@@ -2,7 +2,7 @@ import { dirname, resolve } from 'node:path';
 import { canonicalise } from './canonicalise.ts';
 import { findClosest } from './did-you-mean.ts';
 import { readDocuments } from './read-documents.ts';
-import { type Loading, rebase } from './loading.ts';
+import { type Loading, canonicalOptions, rebase } from './loading.ts';
 import { mergeFiles, mergeService } from './merge.ts';
 import { resolvePaths } from './paths.ts';
 import type { Place } from './problems.ts';
@@ -128,7 +128,7 @@ class Extension {
     for (const document of await readDocuments(file, this.loading, place))
       merged = mergeFiles(merged, document, { problems, keepsTags: false });
     if (merged === undefined) return undefined;
-    const canonical = canonicalise(dropRepeated(merged), problems);
+    const canonical = canonicalise(dropRepeated(merged), canonicalOptions(this.loading));
     const based = resolvePaths(canonical, rebase(this.loading, dirname(file)));
     const services = findMap(based, 'services');
     if (services === undefined) {

@@ -2,7 +2,7 @@ import { canonicalise } from './canonicalise.ts';
 import { setDefaults } from './defaults.ts';
 import { applyExtends } from './extends.ts';
 import { applyInclude } from './include.ts';
-import type { Loading } from './loading.ts';
+import { type Loading, canonicalOptions } from './loading.ts';
 import { mergeFiles } from './merge.ts';
 import { type RawMap, withoutEntry } from './raw-tree.ts';
 import { readDocuments } from './read-documents.ts';
@@ -39,7 +39,7 @@ async function addDocument(
   const complete = await applyInclude(extended, path, { loading, loadFiles });
   const together = mergeFiles(merged, complete, { problems, keepsTags: false });
   const valid = validate(dropRepeated(together), problems);
-  return dropRepeated(canonicalise(dropVersion(valid, loading), problems));
+  return dropRepeated(canonicalise(dropVersion(valid, loading), canonicalOptions(loading)));
 }
 
 /** Before the schema is looked at, services are extended: they must be maps for that. */

@@ -1,4 +1,5 @@
 import { relative } from 'node:path';
+import type { CanonicalOptions } from './canonicalise.ts';
 import type { Variables } from './environment.ts';
 import type { ParsedFiles } from './parsed-files.ts';
 import type { PathBase } from './paths.ts';
@@ -29,4 +30,9 @@ export interface Loading {
  */
 export function rebase(loading: Loading, folder: string): PathBase {
   return { folder: relative(loading.projectDir, folder), home: loading.home };
+}
+
+/** How short forms are read. */
+export function canonicalOptions({ problems, interpolates }: Loading): CanonicalOptions {
+  return { problems, keepsVariables: !interpolates };
 }

@@ -16,9 +16,14 @@ export interface Place {
   readonly path: Path;
 }
 
+interface Problem {
+  readonly diagnostic: Diagnostic;
+  readonly code: ErrorCode;
+}
+
 /** Collects what is wrong with the files, so that all of it can be told at once. */
 export class Problems {
-  private readonly found = new Map<string, { diagnostic: Diagnostic; code: ErrorCode }>();
+  private readonly found = new Map<string, Problem>();
   private errors = 0;
 
   error(place: Place, message: string, extras: ProblemExtras = {}): void {
@@ -43,9 +48,9 @@ export class Problems {
     return false;
   }
 
-  /** All, in the order of the files and lines. */
+  /** All, file by file in the order of the lines. */
   list(): readonly Diagnostic[] {
-    return [...this.found.values()].map((found) => found.diagnostic).sort(byPosition);
+    return this.sorted().map((found) => found.diagnostic);
   }
 
   /**
@@ -55,15 +60,29 @@ export class Problems {
    * @throws E_COMPOSE_… of the first error
    */
   throwIfAny(base: string): void {
-    const errors = [...this.found.values()].filter(
-      ({ diagnostic }) => diagnostic.severity === 'error',
-    );
-    errors.sort((a, b) => byPosition(a.diagnostic, b.diagnostic));
+    const errors = this.sorted().filter(({ diagnostic }) => diagnostic.severity === 'error');
     const first = errors[0];
     if (first === undefined) return;
     const lines = errors.map(({ diagnostic }) => formatDiagnostic(diagnostic, base));
     throw new OcupError(first.code, lines.join('\n'), {
       details: { diagnostics: this.list() },
+    });
+  }
+
+  private sorted(): readonly Problem[] {
+    const files = new Map<string | undefined, number>([[undefined, 0]]);
+    for (const { diagnostic } of this.found.values()) {
+      const file = diagnostic.position?.file;
+      if (!files.has(file)) files.set(file, files.size);
+    }
+    const rank = ({ diagnostic: { position } }: Problem): readonly [number, number, number] => [
+      files.get(position?.file) ?? 0,
+      position?.line ?? 0,
+      position?.column ?? 0,
+    ];
+    return [...this.found.values()].sort((a, b) => {
+      const [before, after] = [rank(a), rank(b)];
+      return before[0] - after[0] || before[1] - after[1] || before[2] - after[2];
     });
   }
 
@@ -101,11 +120,4 @@ export function displayPath(path: string, base: string): string {
   if (!isAbsolute(path)) return path;
   const inside = relative(base, path);
   return inside === '' || inside.startsWith('..') ? path : inside;
-}
-
-function byPosition(a: Diagnostic, b: Diagnostic): number {
-  if (a.position === undefined || b.position === undefined)
-    return Number(a.position !== undefined) - Number(b.position !== undefined);
-  if (a.position.file !== b.position.file) return 0;
-  return a.position.line - b.position.line || a.position.column - b.position.column;
 }

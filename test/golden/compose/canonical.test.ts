@@ -1,33 +1,31 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { isOcupError } from '../../../src/base/errors.ts';
 import { loadModel } from '../../../src/compose/load-project.ts';
 import type { JsonObject } from '../../../src/model/project.ts';
-import { type ComposeCase, readComposeCases, withCase } from '../../support/compose-cases.ts';
+import { type ComposeCase, readComposeCases } from '../../support/compose-cases.ts';
+import { memoryFiles } from '../../support/compose-loading.ts';
 
 const PATH = join(import.meta.dirname, 'canonical.expected.txt');
 const cases = await readComposeCases();
 
 /** The canonical model in one line, or the error; without what every case has. */
 async function outcome(project: ComposeCase): Promise<string> {
-  return withCase(project, async (folder) => {
-    try {
-      const { canonical, diagnostics } = await loadModel({
-        workingDir: folder,
-        environment: project.environment,
-        files: project.configFiles,
-        profiles: project.profiles,
-      });
-      const warnings = diagnostics.map(
-        ({ path, message }) => `\n    warning: ${path}: ${message}`,
-      );
-      return (brief(canonical) + warnings.join('')).replaceAll(dirname(folder), '');
-    } catch (error) {
-      if (!isOcupError(error)) throw error;
-      return `${error.code}\n${error.message}`.replaceAll(dirname(folder), '').replaceAll('\n', '\n    ');
-    }
-  });
+  try {
+    const { canonical, diagnostics } = await loadModel({
+      workingDir: '/project',
+      environment: project.environment,
+      files: project.configFiles,
+      profiles: project.profiles,
+      sourceFiles: memoryFiles(project.files),
+    });
+    const warnings = diagnostics.map(({ path, message }) => `\n    warning: ${path}: ${message}`);
+    return brief(canonical) + warnings.join('');
+  } catch (error) {
+    if (!isOcupError(error)) throw error;
+    return `${error.code}\n${error.message}`.replaceAll('\n', '\n    ');
+  }
 }
 
 function brief(canonical: JsonObject): string {
