@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import { runInVm, vmObstacle } from '../support/virtual-machine.ts';
 
 const SCRIPT = `
+export COMPOSE_PROGRESS=plain
 mkdir -p /srv/site && cd /srv && echo 'from v2' > site/index.html
 cat > compose.yaml <<'END'
 name: v2

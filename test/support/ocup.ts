@@ -61,14 +61,13 @@ export class OcupHome {
   async close(): Promise<void> {
     await this.waitForIdle();
     const runFolder = join(this.folder, 'run');
-    const leftRun = existsSync(runFolder) ? [`run folder ${runFolder}`] : [];
-    await rm(this.folder, { recursive: true, force: true });
-    let left: string[] = [];
+    let all: string[] = [];
     await eventually(() => {
-      left = stateDifference(this.before, machineState());
-      return Promise.resolve(left.length === 0);
+      const left = stateDifference(this.before, machineState());
+      all = existsSync(runFolder) ? [`run folder ${runFolder}`, ...left] : left;
+      return all.length === 0;
     }, 5_000).catch(() => undefined);
-    const all = [...leftRun, ...left];
+    await rm(this.folder, { recursive: true, force: true });
     if (all.length > 0) throw new Error(`left behind:\n${all.join('\n')}`);
   }
 }
