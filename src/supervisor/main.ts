@@ -10,6 +10,7 @@ import { hostPaths, type HostPaths } from '../host/paths.ts';
 import { openImages } from '../image/images.ts';
 import { type FileLock, lockFile } from '../native/processes.ts';
 import { openFileLogger } from './file-logger.ts';
+import { closeInherited } from './inherited-descriptors.ts';
 import { openSupervisor } from './supervisor.ts';
 
 /** The one who holds the lock may be ending itself, or be about to listen. */
@@ -23,6 +24,7 @@ const DEFAULT_IDLE_MS = 1000;
  */
 async function main(): Promise<void> {
   const readyFd = parseReadyFd(process.argv.slice(2));
+  closeInherited(readyFd === undefined ? [] : [readyFd]);
   const paths = hostPaths(process.env, process.getuid?.() ?? 0);
   const logger = openFileLogger(paths.supervisorLog);
   process.umask(0o022);

@@ -9,8 +9,9 @@ export interface Publisher {
   readonly Protocol: string;
 }
 
-/** Published ports and those that are only exposed, in a fixed order. */
+/** Published ports and those that are only exposed, in a fixed order; none where nothing runs. */
 export function publishersOf(container: Container): Publisher[] {
+  if (container.state !== 'running' && container.state !== 'paused') return [];
   const published = container.ports.map((port): Publisher => ({
     URL: port.hostIp,
     TargetPort: port.containerPort,
