@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
+import { endianness } from 'node:os';
 import { findErrno } from '../base/errors.ts';
 import { canHear, findSignalState } from './hearing.ts';
 import type { Signal } from './signals.ts';
@@ -16,7 +17,47 @@ export async function examineHearing(pid: number, signal: Signal): Promise<Heari
   const state = status === undefined ? undefined : findSignalState(status);
   if (state === undefined) return { kind: 'gone' };
   if (canHear(state, signal.number)) return { kind: 'hears' };
+  if (await isWaitingFor(pid, signal.number)) return { kind: 'hears' };
   return { kind: 'deaf', name: state.name, children: await listChildren(pid) };
+}
+
+/** `rt_sigtimedwait` by Node's name of the processor. @see syscalls(2) */
+const SIGTIMEDWAIT: Readonly<Record<string, string>> = {
+  x64: '128',
+  ia32: '177',
+  arm64: '137',
+  arm: '177',
+  ppc64: '176',
+  s390x: '176',
+  riscv64: '137',
+  loong64: '137',
+};
+
+const MASK_BYTES = 8;
+
+/**
+ * Whether the process sleeps in `sigwait` for the signal, as tini and other inits do. While it does, the
+ * kernel shows the signals that it waits for as not blocked; which they are stands in its memory.
+ * @see proc_pid_syscall(5), sigtimedwait(2)
+ */
+async function isWaitingFor(pid: number, signal: number): Promise<boolean> {
+  const [number, pointer] = ((await readProc(`/proc/${pid}/syscall`)) ?? '').split(' ');
+  if (pointer === undefined || number !== SIGTIMEDWAIT[process.arch]) return false;
+  try {
+    await using memory = await open(`/proc/${pid}/mem`, 'r');
+    const mask = Buffer.alloc(MASK_BYTES);
+    const { bytesRead } = await memory.read(mask, 0, MASK_BYTES, parseAddress(pointer));
+    const bits = endianness() === 'LE' ? mask.readBigUInt64LE() : mask.readBigUInt64BE();
+    return bytesRead === MASK_BYTES && (bits & (1n << BigInt(signal - 1))) !== 0n;
+  } catch (error) {
+    if (findErrno(error) === undefined) throw error;
+    return false; // it has just ended, or its memory may not be read
+  }
+}
+
+/** An address of user space fits a number; Node takes no other position. */
+function parseAddress(text: string): number {
+  return Number(BigInt(text));
 }
 
 /** @see proc_pid_task(5): needs CONFIG_PROC_CHILDREN */
@@ -34,7 +75,7 @@ async function readProc(path: string): Promise<string | undefined> {
     return await readFile(path, 'utf8');
   } catch (error) {
     const errno = findErrno(error);
-    if (errno === 'ENOENT' || errno === 'ESRCH') return undefined;
+    if (errno === 'ENOENT' || errno === 'ESRCH' || errno === 'EPERM') return undefined;
     throw error;
   }
 }

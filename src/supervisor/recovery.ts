@@ -143,11 +143,16 @@ async function hasRunFolder({ id }: SupervisedContainer, launcher: Launcher): Pr
   return names !== undefined;
 }
 
+/** The runtime's folder has other things beside the states of containers. */
+const ID = /^[0-9a-f]{64}$/;
+
 /** Ends what runs without a record, as after somebody removed the data folder. */
 async function sweepRunFolder(options: RecoveryOptions): Promise<void> {
   const { containers, networks, shims, logger, runFolder, runtime } = options;
   const known = new Set(containers.all().map(({ id }) => id));
-  for (const id of await readdir(runFolder)) {
+  const states = await readdir((await runtime()).root).catch((): string[] => []);
+  const found = new Set([...(await readdir(runFolder)), ...states.filter((name) => ID.test(name))]);
+  for (const id of found) {
     if (known.has(id)) continue;
     logger.warn(`removing container ${id.slice(0, 12)}: it has no record`);
     try {

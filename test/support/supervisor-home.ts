@@ -74,6 +74,13 @@ export class SupervisorHome {
   readonly runDir = join(this.folder, 'run');
   readonly socket = join(this.runDir, 'supervisor.sock');
 
+  private readonly environment: Readonly<Record<string, string>>;
+
+  /** `environment` is what its supervisors get beside ours. */
+  constructor(environment: Readonly<Record<string, string>> = {}) {
+    this.environment = environment;
+  }
+
   /** Starts a supervisor, and gives its pid once it takes calls. */
   async start(idleMs = 60_000): Promise<number> {
     const child = spawn(process.execPath, [SUPERVISOR, '--ready-fd', '3'], {
@@ -83,6 +90,7 @@ export class SupervisorHome {
         OCUP_DATA_DIR: this.dataDir,
         OCUP_RUN_DIR: this.runDir,
         OCUP_IDLE_MS: String(idleMs),
+        ...this.environment,
       },
       stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
     });
