@@ -314,6 +314,8 @@ function float(value: ScalarValue): number | undefined {
 
 function bytes(value: ScalarValue): string | undefined {
   if (typeof value === 'number' || typeof value === 'bigint') return value.toString();
+  // `-1` is no limit, and comes back as a text when what was printed is loaded again.
+  if (typeof value === 'string' && /^-[0-9]+$/.test(value)) return value;
   const size = typeof value === 'string' ? findBytes(value) : undefined;
   return size === undefined ? undefined : BigInt(Math.trunc(size)).toString();
 }
