@@ -29,6 +29,7 @@
         'native/runtime/cgroup.cc',
         'native/runtime/cgroup_devices.cc',
         'native/runtime/cgroup_hierarchies.cc',
+        'native/runtime/cgroup_tree.cc',
         'native/runtime/cgroup_v1.cc',
         'native/runtime/cgroup_v2.cc',
         'native/runtime/channel.cc',

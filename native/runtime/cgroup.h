@@ -32,6 +32,8 @@ struct CgroupFolder {
   /** Below the mount, with a slash in front. */
   std::string path;
   bool is_v2;
+  /** The cgroup of the runtime itself there, where that is known. */
+  std::string own_path;
 
   std::string folder() const { return path == "/" ? mount : mount + path; }
   bool has(std::string_view controller) const;
@@ -49,6 +51,12 @@ class Cgroup {
    * in. */
   Cgroup(const std::vector<Hierarchy>& hierarchies, const std::string& path);
   explicit Cgroup(const JsonNode& record);
+
+  /**
+   * INVARIANT: what `destroy` kills was put there by the container. Throws UserError when there are
+   * processes in the folders already, SpecError when the path is not one of the container's own.
+   */
+  void require_unused() const;
 
   /**
    * Makes the folders. The last one has to be new or empty of processes.
@@ -86,6 +94,17 @@ class Cgroup {
 
   std::vector<CgroupFolder> folders_;
 };
+
+/** Makes the folder and its parents, which are marked as ours. Throws SysError. */
+void make_cgroup_folder(const CgroupFolder& folder);
+/** Adds the processes in the folder and below it. */
+void collect_processes(const std::string& folder, std::vector<pid_t>& pids);
+/** 0 when the folder and all below it are gone, else the errno. */
+int remove_cgroup_tree(const std::string& folder);
+/** Removes the parents that `make_cgroup_folder` made, as far as they are empty. */
+void remove_marked_parents(const CgroupFolder& folder);
+/** Writes what may be refused: true when it was taken. */
+bool try_write_control_file(const std::string& file, std::string_view data);
 
 void apply_v1(const CgroupFolder& folder, const Resources& resources);
 void apply_v2(const CgroupFolder& folder, const Resources& resources);

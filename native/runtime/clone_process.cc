@@ -17,8 +17,6 @@ namespace ocup {
 
 namespace {
 
-constexpr int kTimeNamespace = 0x00000080;
-
 /** The runtime goes back to its own namespace for children when it has made the one it wanted. */
 class Detour {
  public:

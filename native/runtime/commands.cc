@@ -1,8 +1,10 @@
 #include "runtime/commands.h"
 
+#include <pwd.h>
 #include <unistd.h>
 
 #include <charconv>
+#include <cstdio>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -191,6 +193,19 @@ const std::vector<Command>& commands() {
       {"restore", "ID", {}, 0, kAnyNumber, false, refuse_checkpoints},
   };
   return table;
+}
+
+std::string user_name(uid_t uid, std::string_view unknown) {
+  // Not getpwuid, which would load shared libraries into this static program.
+  FILE* file = ::fopen("/etc/passwd", "re");
+  std::string name(unknown);
+  while (const passwd* entry = file == nullptr ? nullptr : ::fgetpwent(file)) {
+    if (entry->pw_uid != uid) continue;
+    name = entry->pw_name;
+    break;
+  }
+  if (file != nullptr) ::fclose(file);
+  return name;
 }
 
 void print(std::string_view text) { write_all(STDOUT_FILENO, text, "standard output"); }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <string>
 
 #include "runtime/command_line.h"
@@ -32,6 +34,9 @@ int run_ps(const GlobalOptions& global, const Arguments& arguments);
 int run_spec(const GlobalOptions& global, const Arguments& arguments);
 int run_update(const GlobalOptions& global, const Arguments& arguments);
 int run_features(const GlobalOptions& global, const Arguments& arguments);
+
+/** The name in the host's /etc/passwd, or `unknown`. */
+std::string user_name(uid_t uid, std::string_view unknown);
 
 /** Writes to standard output. Throws SysError. */
 void print(std::string_view text);

@@ -26,9 +26,6 @@ namespace ocup {
 
 namespace {
 
-constexpr int kTimeNamespace = 0x00000080;
-constexpr const char* kSeccompCache = "/~seccomp";
-
 std::string absolute_path(const std::string& path) {
   const std::unique_ptr<char, decltype(&::free)> real(::realpath(path.c_str(), nullptr), &::free);
   if (!real) throw SysError(errno, "stat", path);
@@ -135,7 +132,9 @@ class Creation {
     state_.created = utc_time(true);
     state_.annotations = spec_.annotations;
     const std::string path = spec_.cgroups_path.empty() ? "/" + options_.id : spec_.cgroups_path;
-    state_.cgroup = Cgroup(find_hierarchies(), path);
+    const Cgroup cgroup(find_hierarchies(), path);
+    cgroup.require_unused();
+    state_.cgroup = cgroup;
     // Before the first folder is made: whoever cleans up after us has to know where to look.
     folder_.save(state_);
     state_.config = std::move(config_);
@@ -151,7 +150,7 @@ class Creation {
     first.launch.preserved_fds = options_.preserved_fds;
     first.launch.personality = spec_.personality;
     if (spec_.seccomp != nullptr) {
-      first.launch.filter = load_seccomp_filter(*spec_.seccomp, options_.root + kSeccompCache);
+      first.launch.filter = load_seccomp_filter(*spec_.seccomp, options_.root);
     }
     for (const auto& space : spec_.namespaces) {
       if (!space.path.empty()) first.joins.push_back({space.flag, open_file(space.path, O_RDONLY)});

@@ -24,8 +24,6 @@ namespace ocup {
 
 namespace {
 
-constexpr const char* kSeccompCache = "/~seccomp";
-
 uint32_t parse_id(const std::string& text, const std::string& whole) {
   uint32_t id = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
@@ -183,7 +181,7 @@ Joining plan_joining(const ExecOptions& options, const Spec& spec, const Contain
   joining.launch.preserved_fds = options.preserved_fds;
   joining.launch.personality = spec.personality;
   if (spec.seccomp != nullptr) {
-    joining.launch.filter = load_seccomp_filter(*spec.seccomp, options.root + kSeccompCache);
+    joining.launch.filter = load_seccomp_filter(*spec.seccomp, options.root);
   }
   if (has_console) joining.console_socket = connect_unix(options.console_socket);
   joining.first_process = open_pidfd(state.pid);

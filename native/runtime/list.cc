@@ -1,4 +1,3 @@
-#include <pwd.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -19,21 +18,6 @@ struct Row {
   std::string owner;
 };
 
-/** The name in the host's /etc/passwd; read here, as the C library's own way needs shared
- * libraries. */
-std::string user_name(uid_t uid) {
-  FILE* file = ::fopen("/etc/passwd", "re");
-  std::string name = "#" + std::to_string(uid);
-  if (file == nullptr) return name;
-  while (const passwd* entry = ::fgetpwent(file)) {
-    if (entry->pw_uid != uid) continue;
-    name = entry->pw_name;
-    break;
-  }
-  ::fclose(file);
-  return name;
-}
-
 pid_t shown_pid(const ContainerState& state, Status status) {
   return status == Status::kStopped ? 0 : state.pid;
 }
@@ -48,7 +32,8 @@ std::vector<Row> read_rows(const std::string& root) {
       ContainerState state = folder.load();
       const Status status = state.status(folder.fd());
       const pid_t pid = shown_pid(state, status);
-      rows.push_back({std::move(state), status, pid, user_name(stat.st_uid)});
+      rows.push_back({std::move(state), status, pid,
+                      user_name(stat.st_uid, "#" + std::to_string(stat.st_uid))});
     } catch (const std::exception& error) {
       // One that is being made or removed right now must not hide the others.
       log_warning("load container " + id + ": " + error.what());

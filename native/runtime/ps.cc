@@ -1,4 +1,3 @@
-#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,19 +14,6 @@
 namespace ocup {
 
 namespace {
-
-std::string user_name(uid_t uid) {
-  std::string name = std::to_string(uid);
-  FILE* file = ::fopen("/etc/passwd", "re");
-  if (file == nullptr) return name;
-  while (const passwd* entry = ::fgetpwent(file)) {
-    if (entry->pw_uid != uid) continue;
-    name = entry->pw_name;
-    break;
-  }
-  ::fclose(file);
-  return name;
-}
 
 std::string command_of(pid_t pid) {
   const std::string folder = "/proc/" + std::to_string(pid);
@@ -69,9 +55,9 @@ std::string process_line(pid_t pid) {
   ::strftime(start, sizeof start, age < 86400 ? "%H:%M" : "%b%d", &parts);
   char line[256];
   ::snprintf(line, sizeof line, "%-8s %7d %7d %2d %-5s %-8s %02lu:%02lu:%02lu ",
-             user_name(owner.st_uid).c_str(), pid, stat->parent, share, start,
-             terminal_name(stat->terminal).c_str(), cpu_seconds / 3600, cpu_seconds / 60 % 60,
-             cpu_seconds % 60);
+             user_name(owner.st_uid, std::to_string(owner.st_uid)).c_str(), pid, stat->parent,
+             share, start, terminal_name(stat->terminal).c_str(), cpu_seconds / 3600,
+             cpu_seconds / 60 % 60, cpu_seconds % 60);
   try {
     return line + command_of(pid) + "\n";
   } catch (const SysError&) {

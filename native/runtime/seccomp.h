@@ -19,10 +19,11 @@ struct SeccompFilter {
 };
 
 /**
- * The filter of linux.seccomp, taken from `cache_folder` or compiled and put there. The cache is
- * used only while it is a folder of ours that nobody else can write to. Throws SpecError, SysError.
+ * The filter of linux.seccomp, taken from the cache in `state_root` or compiled and put there. The
+ * cache is used only while it is a folder of ours that nobody else can write to. Throws SpecError,
+ * SysError.
  */
-SeccompFilter load_seccomp_filter(const rapidjson::Value& profile, const std::string& cache_folder);
+SeccompFilter load_seccomp_filter(const rapidjson::Value& profile, const std::string& state_root);
 
 /** Compiles the profile with libseccomp. Throws SpecError naming the field. */
 SeccompFilter compile_seccomp(const JsonNode& profile);

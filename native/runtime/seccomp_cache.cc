@@ -24,6 +24,9 @@ struct Header {
   uint64_t program_size;
 };
 
+/** No id of a container can hold a `~`. */
+constexpr const char* kFolder = "/~seccomp";
+
 constexpr char kMagic[8] = {'o', 'c', 'u', 'p', 'b', 'p', 'f', '1'};
 
 /** The kernel takes 4096 instructions of 8 bytes; what is larger was not written here. */
@@ -104,13 +107,12 @@ void store(int folder, const std::string& name, std::string_view profile,
 
 }  // namespace
 
-SeccompFilter load_seccomp_filter(const rapidjson::Value& profile,
-                                  const std::string& cache_folder) {
+SeccompFilter load_seccomp_filter(const rapidjson::Value& profile, const std::string& state_root) {
   if (!profile.IsObject()) throw SpecError("linux.seccomp", "must be an object");
   const std::string text = json_text(profile);
   char name[32];
   ::snprintf(name, sizeof name, "%016llx", static_cast<unsigned long long>(hash_of(text)));
-  const UniqueFd folder = open_cache(cache_folder);
+  const UniqueFd folder = open_cache(state_root + kFolder);
   SeccompFilter filter;
   if (folder && find_cached(folder.get(), name, text, filter)) return filter;
   filter = compile_seccomp(JsonNode(profile, "linux.seccomp"));

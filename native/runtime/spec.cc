@@ -14,15 +14,6 @@ void require_absolute(const JsonNode& node, const std::string& path) {
   if (path.empty() || path.front() != '/') node.fail("must be an absolute path");
 }
 
-void refuse(const JsonNode& node, const char* name, const char* why) {
-  const auto member = node.find(name);
-  if (!member) return;
-  const auto& value = member->value();
-  if (value.IsString() && value.GetStringLength() == 0) return;
-  if (value.IsObject() && value.ObjectEmpty()) return;
-  member->fail(why);
-}
-
 User parse_user(const JsonNode& node) {
   User user;
   if (const auto uid = node.find("uid")) user.uid = static_cast<uid_t>(uid->natural(kMaxId));
@@ -152,8 +143,8 @@ Mount parse_mount(const JsonNode& node) {
   if (mount.destination.empty()) destination.fail("must not be empty");
   mount.type = node.string("type", "");
   mount.source = node.string("source", "");
-  refuse(node, "uidMappings", "id-mapped mounts are not supported by this version");
-  refuse(node, "gidMappings", "id-mapped mounts are not supported by this version");
+  refuse_member(node, "uidMappings", "id-mapped mounts are not supported by this version");
+  refuse_member(node, "gidMappings", "id-mapped mounts are not supported by this version");
   if (const auto options = node.find("options")) {
     mount.options = parse_mount_options(*options, mount.type);
   } else {
@@ -191,6 +182,16 @@ void check_together(const Spec& spec) {
 
 }  // namespace
 
+void refuse_member(const JsonNode& node, const char* name, const char* why) {
+  const auto member = node.find(name);
+  if (!member) return;
+  const auto& value = member->value();
+  const bool is_empty = (value.IsString() && value.GetStringLength() == 0) ||
+                        (value.IsObject() && value.ObjectEmpty()) ||
+                        (value.IsArray() && value.Empty());
+  if (!is_empty) member->fail(why);
+}
+
 Process parse_process(const JsonNode& node) {
   Process process;
   process.has_terminal = node.boolean("terminal", false);
@@ -219,9 +220,9 @@ Process parse_process(const JsonNode& node) {
   if (const auto scheduler = node.find("scheduler")) {
     process.scheduler = parse_scheduler(*scheduler);
   }
-  refuse(node, "apparmorProfile", "AppArmor is not supported by this version");
-  refuse(node, "selinuxLabel", "SELinux is not supported by this version");
-  refuse(node, "execCPUAffinity", "CPU affinity is not supported by this version");
+  refuse_member(node, "apparmorProfile", "AppArmor is not supported by this version");
+  refuse_member(node, "selinuxLabel", "SELinux is not supported by this version");
+  refuse_member(node, "execCPUAffinity", "CPU affinity is not supported by this version");
   return process;
 }
 
@@ -250,7 +251,7 @@ Spec parse_spec(const rapidjson::Value& root) {
     });
   }
   for (const char* platform : {"solaris", "windows", "vm", "zos", "freebsd"}) {
-    refuse(node, platform, "this runtime runs Linux containers only");
+    refuse_member(node, platform, "this runtime runs Linux containers only");
   }
   if (const auto linux = node.find("linux")) parse_linux(*linux, spec);
   check_together(spec);

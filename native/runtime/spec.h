@@ -16,6 +16,9 @@ namespace ocup {
 // config.json of the OCI runtime specification as the runtime uses it: names resolved to the
 // kernel's numbers, everything checked. Where the specification has a default it is filled in.
 
+/** CLONE_NEWTIME, which the C library's headers may lack. */
+constexpr int kTimeNamespace = 0x00000080;
+
 struct User {
   uid_t uid = 0;
   gid_t gid = 0;
@@ -215,6 +218,9 @@ Process parse_process(const JsonNode& node);
 
 /** The member `linux.resources`, or the document that `update --resources` takes. */
 Resources parse_resources(const JsonNode& node);
+
+/** Fails with `why` when the member is there and holds anything. */
+void refuse_member(const JsonNode& node, const char* name, const char* why);
 
 MountOptions parse_mount_options(const JsonNode& list, const std::string& type);
 

@@ -8,15 +8,6 @@ namespace ocup {
 
 namespace {
 
-void refuse(const JsonNode& node, const char* name, const char* why) {
-  const auto member = node.find(name);
-  if (!member) return;
-  const auto& value = member->value();
-  if (value.IsString() && value.GetStringLength() == 0) return;
-  if (value.IsObject() && value.ObjectEmpty()) return;
-  member->fail(why);
-}
-
 void parse_namespaces(const JsonNode& linux, Spec& spec) {
   linux.each("namespaces", [&](const JsonNode& node) {
     const JsonNode type = node.get("type");
@@ -181,7 +172,7 @@ void check_mappings(const Spec& spec) {
       (spec.uid_mappings.empty() || spec.gid_mappings.empty())) {
     throw SpecError("linux.uidMappings", "a new user namespace needs uidMappings and gidMappings");
   }
-  if (!spec.time_offsets.empty() && !spec.makes_namespace(find_namespace("time").value_or(0))) {
+  if (!spec.time_offsets.empty() && !spec.makes_namespace(kTimeNamespace)) {
     throw SpecError("linux.timeOffsets", "needs a new time namespace in linux.namespaces");
   }
 }
@@ -202,10 +193,10 @@ void parse_linux(const JsonNode& linux, Spec& spec) {
   spec.readonly_paths = parse_paths(linux, "readonlyPaths");
   parse_personality(linux, spec);
   if (const auto seccomp = linux.find("seccomp")) spec.seccomp = &seccomp->value();
-  refuse(linux, "mountLabel", "SELinux is not supported by this version");
-  refuse(linux, "intelRdt", "resource control (resctrl) is not supported by this version");
-  refuse(linux, "memoryPolicy", "memory policies are not supported by this version");
-  refuse(linux, "netDevices", "moving network devices is not supported by this version");
+  refuse_member(linux, "mountLabel", "SELinux is not supported by this version");
+  refuse_member(linux, "intelRdt", "resource control (resctrl) is not supported by this version");
+  refuse_member(linux, "memoryPolicy", "memory policies are not supported by this version");
+  refuse_member(linux, "netDevices", "moving network devices is not supported by this version");
   check_mappings(spec);
 }
 

@@ -5,10 +5,6 @@
 
 #include "runtime/spec.h"
 
-#ifndef CLONE_NEWTIME
-#define CLONE_NEWTIME 0x00000080
-#endif
-
 namespace ocup {
 
 namespace {
@@ -92,7 +88,7 @@ constexpr NamespaceName kNamespaces[] = {
     {"pid", "pid", CLONE_NEWPID},          {"network", "net", CLONE_NEWNET},
     {"mount", "mnt", CLONE_NEWNS},         {"ipc", "ipc", CLONE_NEWIPC},
     {"uts", "uts", CLONE_NEWUTS},          {"user", "user", CLONE_NEWUSER},
-    {"cgroup", "cgroup", CLONE_NEWCGROUP}, {"time", "time", CLONE_NEWTIME},
+    {"cgroup", "cgroup", CLONE_NEWCGROUP}, {"time", "time", kTimeNamespace},
 };
 
 }  // namespace

@@ -119,9 +119,7 @@ Resources parse_resources(const JsonNode& node) {
   }
   node.each("devices",
             [&](const JsonNode& item) { resources.devices.push_back(parse_device_rule(item)); });
-  if (const auto rdma = node.find("rdma"); rdma && !rdma->value().ObjectEmpty()) {
-    rdma->fail("RDMA limits are not supported by this version");
-  }
+  refuse_member(node, "rdma", "RDMA limits are not supported by this version");
   return resources;
 }
 

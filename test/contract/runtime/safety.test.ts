@@ -177,6 +177,26 @@ describe('what an image may try', () => {
   });
 });
 
+describe('cgroups of others', () => {
+  test('INVARIANT: what delete kills was put there by the container', async () => {
+    const first = await lab.start(lab.bundle());
+    const bundle = lab.bundle();
+    bundle.spec.linux.cgroupsPath = `/${first}`;
+    const { code, stderr } = await lab.run(bundle);
+    expect(code).toBe(1);
+    expect(stderr).toContain('cgroup is not empty');
+    expect(await lab.status(first)).toBe('running');
+  });
+
+  test.each(['/', '/..', '.', '/x/..'])('the path %s is refused', async (path) => {
+    const bundle = lab.bundle();
+    bundle.spec.linux.cgroupsPath = path;
+    const { code, stderr } = await lab.run(bundle);
+    expect(code).toBe(1);
+    expect(stderr).toContain('linux.cgroupsPath: must name a cgroup of the container');
+  });
+});
+
 describe('compiled seccomp filters', () => {
   async function deniedBy(): Promise<string> {
     const bundle = lab.bundle().script('mkdir /tmp/a 2>&1; true');
