@@ -34,16 +34,20 @@ export async function runCommand(context: CommandContext): Promise<number> {
 interface Runnable {
   readonly definition: CommandDefinition;
   readonly args: readonly string[];
-  readonly raw: Readonly<Record<string, unknown>>;
+  /** Options of the command, and global ones, wherever they were written. */
+  readonly own: OptionValues;
+  readonly globals: OptionValues;
 }
+
+type OptionValues = Readonly<Record<string, unknown>>;
 
 async function runDefinition(run: Runnable, context: CommandContext): Promise<number> {
   const cancel = new AbortController();
   const unsubscribe = context.onSignal(() => cancel.abort());
   let globals: GlobalOptions | undefined;
   try {
-    const options = new RawOptions(run.raw);
-    globals = parseGlobals(options, context.environment);
+    const options = new RawOptions(run.own);
+    globals = parseGlobals(new RawOptions(run.globals), context.environment);
     const session = new Session(context, globals, cancel.signal);
     return await run.definition.run(session, { args: run.args, options });
   } catch (error) {
@@ -75,7 +79,7 @@ function makeProgram(context: CommandContext, choose: (run: Runnable) => void): 
     if (unknown !== undefined) throw unknownCommand(unknown);
     const version = COMMANDS.find((item) => item.name === 'version');
     if (program.opts()['version'] === true && version !== undefined) {
-      choose({ definition: version, args: [], raw: {} });
+      choose({ definition: version, args: [], own: {}, globals: {} });
     } else program.outputHelp();
   });
   return program;
@@ -124,8 +128,11 @@ function addDefinition(
   }
   command.addHelpText('after', examplesText(definition));
   command.action(() => {
-    const raw = mergeOptions(program.opts(), command.opts());
-    choose({ definition, args: command.args, raw });
+    const entries = Object.entries<unknown>(command.opts());
+    // `exec --workdir` is a folder in the container, `--workdir` before it one of ours.
+    const own = Object.fromEntries(entries.filter(([key]) => known.has(key)));
+    const behind = Object.fromEntries(entries.filter(([key]) => !known.has(key)));
+    choose({ definition, args: command.args, own, globals: mergeOptions(program.opts(), behind) });
   });
 }
 
@@ -175,13 +182,10 @@ function toOption({ flags, text, isHidden }: OptionDefinition): Option {
   return option;
 }
 
-/** Lists add up, everything else of the command goes before what stands in front of it. */
-function mergeOptions(
-  globals: Readonly<Record<string, unknown>>,
-  own: Readonly<Record<string, unknown>>,
-): Record<string, unknown> {
-  const merged: Record<string, unknown> = { ...globals };
-  for (const [key, value] of Object.entries(own)) {
+/** Lists add up, everything else that stands behind the command goes over what stands in front of it. */
+function mergeOptions(inFront: OptionValues, behind: OptionValues): OptionValues {
+  const merged: Record<string, unknown> = { ...inFront };
+  for (const [key, value] of Object.entries(behind)) {
     const before = merged[key];
     if (isList(before) && isList(value)) merged[key] = [...before, ...value];
     else if (value !== undefined) merged[key] = value;

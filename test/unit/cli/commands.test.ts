@@ -454,6 +454,19 @@ describe('commands in containers', () => {
     expect(output).toBe('ls -l --all -e\n');
   });
 
+  test('an option of a command is not a global one of the same name', async () => {
+    const { code } = await ocup('exec', '-T', '-w', '/tmp', 'web', 'true');
+    expect(code).toBe(0);
+    const elsewhere = commandContext(['--workdir', folder, 'exec', '-T', 'web', 'true'], {
+      environment: fake.environment,
+    });
+    expect(await runCommand(elsewhere)).toBe(0);
+  });
+
+  test('global options may stand behind the command, too', async () => {
+    expect((await ocup('ps', '-q', '--project-name', 'other')).output).toBe('');
+  });
+
   test('exec of what is not there is 127', async () => {
     const { code, errors } = await ocup('exec', '-T', 'web', 'missing');
     expect(code).toBe(127);
