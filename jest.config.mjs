@@ -1,9 +1,4 @@
-const transform = {
-  '^.+\\.ts$': [
-    '@swc/jest',
-    { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'es6' } },
-  ],
-};
+const transform = { '^.+\\.ts$': '<rootDir>/test/support/transform-typescript.mjs' };
 const shared = {
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
