@@ -1,15 +1,16 @@
-import { isOcupError, messageOf, OcupError } from '../base/errors.ts';
+import { findErrno, isOcupError, messageOf, OcupError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { unreachable } from '../base/unreachable.ts';
-import { type Healthcheck, resolveHealthcheck } from '../bundle/healthcheck.ts';
-import { resolveArgs } from '../bundle/process-args.ts';
-import type { Container, ProbeResult } from '../model/container.ts';
+import { resolveHealthcheck } from '../bundle/healthcheck.ts';
+import type { Container } from '../model/container.ts';
 import type { ContainerEvent } from '../model/event.ts';
 import type { ShimExit, ShimState } from '../wire/shim.ts';
-import { timestamp } from './clock.ts';
+import { toContainer } from './container-view.ts';
 import type { EventLog } from './event-log.ts';
-import { nextProbeDelay } from './health.ts';
-import { failedExit, type Launcher } from './launcher.ts';
+import { failedExit, seenExit, unseenExit } from './exits.ts';
+import { HealthMonitor } from './health-monitor.ts';
+import type { HealthState } from './health.ts';
+import type { Launcher } from './launcher.ts';
 import {
   type Life,
   type LifeEffect,
@@ -18,12 +19,9 @@ import {
   reduceLife,
   stateOf,
 } from './life.ts';
-import { probeRepeatedly, runProbe } from './prober.ts';
-import { readProcess } from './process-file.ts';
 import type { ContainerRecord } from './record.ts';
 import type { RecordStore, StoredContainer } from './record-store.ts';
 import { readShimExit, type ShimClient } from './shim-client.ts';
-import { signalName } from './signals.ts';
 
 export interface ContainerContext {
   readonly store: RecordStore;
@@ -42,8 +40,6 @@ type ToldAction<T = ContainerEvent> = T extends ContainerEvent
   ? Omit<T, 'kind' | 'id' | 'name' | 'labels'>
   : never;
 
-const KEPT_PROBES = 5;
-
 /**
  * One container while the supervisor runs: feeds its life with what happens, and does what that asks for.
  * Its methods are called by one caller at a time; facts (exits, probes, timers) come at any time.
@@ -55,13 +51,12 @@ export class SupervisedContainer {
   private readonly waiting = new Set<() => Promise<void>>();
   private currentRecord: ContainerRecord;
   private life: Life;
-  private check: Healthcheck | undefined;
-  private probes: readonly ProbeResult[] = [];
+  private readonly rules: LifeRules;
+  private readonly health: HealthMonitor;
   private isGone = false;
   private isReleasing = false;
   /** Ends the watch and the probes of the process that runs. */
   private running: AbortController | undefined;
-  private probing: AbortController | undefined;
   private restartTimer: NodeJS.Timeout | undefined;
   private launching: Promise<void> = Promise.resolve();
   private releasing: Promise<void> = Promise.resolve();
@@ -70,7 +65,17 @@ export class SupervisedContainer {
     this.context = context;
     this.currentRecord = stored.record;
     this.life = stored.life;
-    this.check = resolveHealthcheck(stored.record.config, stored.record.image);
+    const { id, config, image } = stored.record;
+    const check = resolveHealthcheck(config, image);
+    this.rules = { restart: config.restart, health: check };
+    this.health = new HealthMonitor({
+      id,
+      check,
+      specPath: context.launcher.paths(id).spec,
+      shims: context.shims,
+      onProbe: (isSuccess, atMs) => this.takeProbe(isSuccess, atMs),
+      onError: (error) => this.complain('cannot probe it', error),
+    });
   }
 
   get id(): string {
@@ -111,28 +116,7 @@ export class SupervisedContainer {
   }
 
   view(): Container {
-    const { record, life } = this;
-    const { config, image } = record;
-    const isRunning = life.phase.status === 'running';
-    const hasHealth = isRunning && this.check !== undefined;
-    return {
-      id: record.id,
-      config,
-      imageId: record.imageId,
-      state: stateOf(life),
-      health: hasHealth ? (life.health?.status ?? 'starting') : 'none',
-      probes: this.probes,
-      pid: life.phase.status === 'running' ? life.phase.pid : undefined,
-      createdAt: record.createdAt,
-      startedAt: life.startedAt,
-      exit: life.exit,
-      restartCount: life.restartCount,
-      endpoints: isRunning ? life.endpoints : [],
-      ports: isRunning ? life.ports : [],
-      mounts: record.mounts,
-      args: resolveArgs(config, image),
-      exposedPorts: exposedPortsOf(record),
-    };
+    return toContainer(this.record, this.life, this.health);
   }
 
   /** Calls back after each change; gives a function that ends it. */
@@ -151,8 +135,9 @@ export class SupervisedContainer {
     if (this.life.phase.status === 'running' && this.life.phase.isPaused) {
       throw this.wrongState('cannot start a paused container, try unpause instead');
     }
-    await this.apply({ kind: 'start' });
+    const saved = this.apply({ kind: 'start' });
     await this.launching;
+    await saved;
   }
 
   /** Notes that it is to be stopped, so that nothing starts it again. */
@@ -243,7 +228,7 @@ export class SupervisedContainer {
   adopt(ended: Promise<ShimExit | undefined>, running: AbortController): void {
     this.running = running;
     this.follow(ended);
-    if (this.check !== undefined && stateOf(this.life) === 'running') this.startProbing();
+    if (stateOf(this.life) === 'running') this.health.start(Date.parse(this.life.startedAt ?? ''));
     this.notify();
   }
 
@@ -262,7 +247,7 @@ export class SupervisedContainer {
   /** Ends watching, probing and timers; the container runs on. */
   detach(): void {
     this.running?.abort();
-    this.probing?.abort();
+    this.health.stop();
     clearTimeout(this.restartTimer);
   }
 
@@ -292,10 +277,6 @@ export class SupervisedContainer {
     }
   }
 
-  private get rules(): LifeRules {
-    return { restart: this.record.config.restart, health: this.check };
-  }
-
   /** Resolves once what follows from the input is on disk. */
   private apply(input: LifeInput): Promise<void> {
     const { life, effects } = reduceLife(this.life, input, { rules: this.rules, now: Date.now() });
@@ -311,7 +292,7 @@ export class SupervisedContainer {
   private perform(effect: LifeEffect, saved: Promise<void>): void {
     switch (effect.kind) {
       case 'launch':
-        this.launching = saved.then(() => this.launch());
+        this.launching = this.launch(saved);
         this.launching.catch(() => undefined); // whoever asked for it sees it
         return;
       case 'release':
@@ -325,10 +306,10 @@ export class SupervisedContainer {
         clearTimeout(this.restartTimer);
         return;
       case 'probe':
-        this.startProbing();
+        this.health.start(Date.parse(this.life.startedAt ?? ''));
         return;
       case 'stop-probing':
-        this.probing?.abort();
+        this.health.stop();
         return;
       case 'tell':
         this.tell(effect.fact);
@@ -344,11 +325,12 @@ export class SupervisedContainer {
     await Promise.all(waiting.map((attach) => attach()));
   }
 
-  private async launch(): Promise<void> {
+  private async launch(intended: Promise<void>): Promise<void> {
     const running = new AbortController();
     try {
+      await intended;
       this.running = running;
-      this.probes = [];
+      this.health.forget();
       const { pid, ended } = await this.context.launcher.launch({
         record: this.record,
         previous: this.life,
@@ -361,15 +343,19 @@ export class SupervisedContainer {
       await saved;
     } catch (error) {
       running.abort();
-      await this.apply({ kind: 'launch-failed', exit: failedExit(error) });
-      throw error;
+      await this.apply({ kind: 'launch-failed', exit: failedExit(error) }).catch(() => undefined);
+      if (findErrno(error) === undefined) throw error;
+      const message = `cannot start container ${this.name}: ${messageOf(error)}`;
+      throw new OcupError('E_CONTAINER_START', message, { cause: error });
     }
   }
 
   /** Waits for the exit of the process that runs. */
   private follow(ended: Promise<ShimExit | undefined>): void {
     ended
-      .then((exit) => (exit === undefined ? this.loseShim() : this.apply(exitedInput(exit))))
+      .then((exit) =>
+        exit === undefined ? this.loseShim() : this.apply({ kind: 'exited', exit: seenExit(exit) }),
+      )
       .catch((error: unknown) => {
         if (!isOcupError(error, 'E_CANCELLED')) this.complain('lost sight of it', error);
       });
@@ -379,17 +365,18 @@ export class SupervisedContainer {
   private async loseShim(): Promise<void> {
     this.context.logger.warn(`the shim of container ${this.name} is gone`);
     const noted = await readShimExit(this.context.launcher.paths(this.id).shimExit);
-    if (noted !== undefined) return this.apply(exitedInput(noted));
+    if (noted !== undefined) return this.apply({ kind: 'exited', exit: seenExit(noted) });
     await this.context.launcher.release(this.record).catch((error: unknown) => {
       this.complain('cannot end it', error);
     });
-    await this.apply({ kind: 'exited', exit: unknownExit('its shim was killed') });
+    await this.apply({ kind: 'exited', exit: unseenExit('its shim was killed') });
   }
 
   private async release(saved: Promise<void>): Promise<void> {
     this.isReleasing = true;
     try {
-      await saved;
+      // With a full disk the exit is in memory only; keeping what the process used would not help.
+      await saved.catch(() => undefined);
       await this.context.launcher.release(this.record);
     } catch (error) {
       this.complain('cannot free what it used', error);
@@ -411,32 +398,9 @@ export class SupervisedContainer {
     }, delayMs);
   }
 
-  private startProbing(): void {
-    const { check, id } = this;
-    if (check === undefined) return;
-    this.probing?.abort();
-    const probing = new AbortController();
-    this.probing = probing;
-    const startedMs = Date.parse(this.life.startedAt ?? '');
-    const loop = async (): Promise<void> => {
-      const own = await readProcess(this.context.launcher.paths(id).spec);
-      const process = { ...own, args: check.test, terminal: false };
-      await probeRepeatedly({
-        probe: (signal) => runProbe(this.context.shims, { id, process, check }, signal),
-        onResult: (result) => this.takeProbe(check, result, Date.now() - startedMs),
-        signal: probing.signal,
-      });
-    };
-    loop().catch((error: unknown) => this.complain('cannot probe it', error));
-  }
-
-  private takeProbe(check: Healthcheck, result: ProbeResult, atMs: number): number {
-    this.probes = [...this.probes, result].slice(-KEPT_PROBES);
-    const isSuccess = result.exitCode === 0;
+  private takeProbe(isSuccess: boolean, atMs: number): HealthState | undefined {
     void this.apply({ kind: 'probed', isSuccess, atMs }).catch(() => undefined); // it was complained of
-    return this.life.health === undefined
-      ? check.intervalMs
-      : nextProbeDelay(check, this.life.health, atMs);
+    return this.life.health;
   }
 
   private notify(): void {
@@ -451,35 +415,4 @@ export class SupervisedContainer {
   private complain(what: string, error: unknown): void {
     this.context.logger.error(`container ${this.name}: ${what}: ${messageOf(error)}`);
   }
-}
-
-/** What a shim saw, as an input. */
-export function exitedInput(exit: ShimExit): LifeInput {
-  return {
-    kind: 'exited',
-    exit: {
-      code: exit.exitCode,
-      signal: exit.signal === 0 ? undefined : signalName(exit.signal),
-      isOomKilled: exit.isOomKilled,
-      at: exit.exitedAt,
-      reason: undefined,
-    },
-  };
-}
-
-/** The exit of a process that nobody saw end. */
-export function unknownExit(reason: string): Extract<LifeInput, { kind: 'exited' }>['exit'] {
-  return { code: undefined, signal: undefined, isOomKilled: false, at: timestamp(), reason };
-}
-
-function exposedPortsOf({ config, image }: ContainerRecord): readonly string[] {
-  const published = config.ports.map(
-    ({ containerPort, protocol }) => `${containerPort}/${protocol}`,
-  );
-  const all = new Set([...image.exposedPorts, ...config.expose, ...published].map(withProtocol));
-  return [...all].sort((a, b) => Number.parseInt(a) - Number.parseInt(b) || (a < b ? -1 : 1));
-}
-
-function withProtocol(port: string): string {
-  return port.includes('/') ? port : `${port}/tcp`;
 }

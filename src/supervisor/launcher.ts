@@ -1,15 +1,14 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { isOcupError, messageOf, OcupError } from '../base/errors.ts';
+import { isOcupError, OcupError } from '../base/errors.ts';
 import { KeyedMutex } from '../base/keyed-mutex.ts';
 import { Scope } from '../base/scope.ts';
 import { Semaphore } from '../base/semaphore.ts';
-import type { EndpointState, Exit, PublishedPort } from '../model/container.ts';
+import type { EndpointState, PublishedPort } from '../model/container.ts';
 import type { SpecHost } from '../model/spec-host.ts';
 import type { ConnectRequest } from '../network/connections.ts';
 import type { Networks } from '../network/networks.ts';
 import type { ShimConfig, ShimExit, ShimReady } from '../wire/shim.ts';
 import { type BundleContext, hostnameOf, joinsOthers, writeBundle } from './bundle-writer.ts';
-import { timestamp } from './clock.ts';
 import { containerPaths, type ContainerPaths } from './container-paths.ts';
 import { writeEtcFiles, writeHosts } from './etc-files.ts';
 import { logLimits } from './log-limits.ts';
@@ -242,22 +241,6 @@ export function connectRequest(
     dns: config.dns,
     previous: now.endpoints,
     previousPorts: now.ports,
-  };
-}
-
-/** A shell's codes for a command that could not be run; Docker's for all else. */
-const EXIT_CODES: Readonly<Record<string, number>> = { 'not-found': 127, 'not-executable': 126 };
-const OTHER_EXIT_CODE = 128;
-
-/** The exit that a failed launch counts as. */
-export function failedExit(error: unknown): Exit {
-  const kind = isOcupError(error) ? String(error.details['kind']) : '';
-  return {
-    code: EXIT_CODES[kind] ?? OTHER_EXIT_CODE,
-    signal: undefined,
-    isOomKilled: false,
-    at: timestamp(),
-    reason: messageOf(error),
   };
 }
 

@@ -4,9 +4,10 @@ import { isOcupError, messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Networks } from '../network/networks.ts';
 import type { ShimState } from '../wire/shim.ts';
-import { exitedInput, type SupervisedContainer, unknownExit } from './container.ts';
+import type { SupervisedContainer } from './container.ts';
 import type { Containers } from './containers.ts';
-import { connectRequest, failedExit, type Launcher } from './launcher.ts';
+import { failedExit, seenExit, unseenExit } from './exits.ts';
+import { connectRequest, type Launcher } from './launcher.ts';
 import { deleteByForce, type OciRuntime } from './oci-runtime.ts';
 import { readShimExit, type ShimClient } from './shim-client.ts';
 
@@ -91,12 +92,12 @@ async function recoverRun(container: SupervisedContainer, options: RecoveryOptio
     const noted = await readShimExit(launcher.paths(container.id).shimExit);
     // Nobody watches it any more: it must not run on.
     await launcher.release(container.record);
-    const unseen = { kind: 'exited', exit: unknownExit('nobody saw it end') } as const;
-    await container.recover(noted === undefined ? unseen : exitedInput(noted));
+    const exit = noted === undefined ? unseenExit('nobody saw it end') : seenExit(noted);
+    await container.recover({ kind: 'exited', exit });
     return;
   }
   if (state.exit !== undefined) {
-    await container.recover(exitedInput(state.exit));
+    await container.recover({ kind: 'exited', exit: seenExit(state.exit) });
     return;
   }
   await adopt(container, options);

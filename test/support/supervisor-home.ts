@@ -191,7 +191,9 @@ export class SupervisorHome {
 
   /** Removes all containers and ends the supervisor. @throws when anything is left */
   async close(): Promise<void> {
-    const pid = await this.start();
+    const { pid } = await this.call('system.info', {}).catch(async () => ({
+      pid: await this.start(),
+    }));
     const { containers } = await this.call('container.list', { labels: {} });
     await Promise.all(
       containers.map(({ id }) =>

@@ -1,0 +1,44 @@
+import { resolveArgs } from '../bundle/process-args.ts';
+import type { Container, ProbeResult } from '../model/container.ts';
+import { type Life, stateOf } from './life.ts';
+import type { ContainerRecord } from './record.ts';
+
+/** All that is known about a container, as callers see it. */
+export function toContainer(
+  record: ContainerRecord,
+  life: Life,
+  health: { readonly hasCheck: boolean; readonly probes: readonly ProbeResult[] },
+): Container {
+  const { config, image } = record;
+  const isRunning = life.phase.status === 'running';
+  return {
+    id: record.id,
+    config,
+    imageId: record.imageId,
+    state: stateOf(life),
+    health: isRunning && health.hasCheck ? (life.health?.status ?? 'starting') : 'none',
+    probes: health.probes,
+    pid: life.phase.status === 'running' ? life.phase.pid : undefined,
+    createdAt: record.createdAt,
+    startedAt: life.startedAt,
+    exit: life.exit,
+    restartCount: life.restartCount,
+    endpoints: isRunning ? life.endpoints : [],
+    ports: isRunning ? life.ports : [],
+    mounts: record.mounts,
+    args: resolveArgs(config, image),
+    exposedPorts: exposedPortsOf(record),
+  };
+}
+
+function exposedPortsOf({ config, image }: ContainerRecord): readonly string[] {
+  const published = config.ports.map(
+    ({ containerPort, protocol }) => `${containerPort}/${protocol}`,
+  );
+  const all = new Set([...image.exposedPorts, ...config.expose, ...published].map(withProtocol));
+  return [...all].sort((a, b) => Number.parseInt(a) - Number.parseInt(b) || (a < b ? -1 : 1));
+}
+
+function withProtocol(port: string): string {
+  return port.includes('/') ? port : `${port}/tcp`;
+}
