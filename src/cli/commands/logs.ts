@@ -1,6 +1,8 @@
 import { isOcupError } from '../../base/errors.ts';
 import { isOneOff, numberOf } from '../../plan/names.ts';
 import { type CommandDefinition, option } from '../command.ts';
+import type { LogLine } from '../../wire/protocol.ts';
+import { followLogs } from '../logs/follow-logs.ts';
 import { LogPrinter, toLogSource } from '../logs/log-printer.ts';
 import { parseTail, parseTimeBound } from '../logs/time-bound.ts';
 import { pickServices } from '../session.ts';
@@ -49,10 +51,15 @@ export const logsCommand: CommandDefinition = {
     const follow = options.flag('follow');
     const params = { containers: picked.map(({ id }) => id), follow, tail, since, until };
     try {
-      await client.call('container.logs', params, {
-        signal,
-        onEvent: (line) => printer.print(line),
-      });
+      if (follow) {
+        const isWanted = (service: string): boolean =>
+          index === undefined && (args.length === 0 || args.includes(service));
+        const { name: project } = target;
+        await followLogs(params, { client, printer, project, isWanted, signal });
+      } else {
+        const onEvent = (line: LogLine): void => printer.print(line);
+        await client.call('container.logs', params, { signal, onEvent });
+      }
     } catch (error) {
       // Ctrl-C is how one leaves.
       if (!follow || !isOcupError(error, 'E_CANCELLED')) throw error;

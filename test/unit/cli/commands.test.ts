@@ -388,6 +388,20 @@ describe('commands that look', () => {
     expect(await code).toBe(130);
   });
 
+  test('logs -f shows a container that is started meanwhile, and ends when none writes', async () => {
+    await ocup('up', '-d');
+    const { context, code } = begin('logs', '-f', 'web');
+    fake.write('app-web-1', 'before');
+    await eventually(() => context.output().includes('before'), 5000);
+    await ocup('up', '-d', '--scale', 'web=2');
+    await fake.when(() => fake.names().includes('app-web-2'));
+    fake.write('app-web-2', 'second');
+    await eventually(() => context.output().includes('web-2  | second'), 5000);
+    fake.end('app-web-1', 0);
+    fake.end('app-web-2', 0);
+    expect(await code).toBe(0);
+  });
+
   test('plan says what would be done, does nothing, and ends with 2 when asked to', async () => {
     await ocup('up', '-d');
     expect((await ocup('plan', '--detailed-exitcode')).code).toBe(0);

@@ -1,0 +1,60 @@
+import type { Event } from '../../model/event.ts';
+import { LABEL } from '../../model/labels.ts';
+import type { LogParams } from '../../wire/protocol.ts';
+import type { SupervisorClient } from '../connection.ts';
+import type { LogPrinter } from './log-printer.ts';
+
+export interface FollowOptions {
+  readonly client: SupervisorClient;
+  readonly printer: LogPrinter;
+  readonly project: string;
+  /** Whether the output of a service's container that starts later is shown, too. */
+  readonly isWanted: (service: string) => boolean;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Prints what `params` asks for and goes on with what is written, also by containers that are started, started
+ * again or made meanwhile. Ends when no container that is followed writes any more.
+ *
+ * @throws E_CANCELLED
+ */
+export async function followLogs(params: LogParams, options: FollowOptions): Promise<void> {
+  const { client, printer, project, signal } = options;
+  const leave = new AbortController();
+  const either = AbortSignal.any([signal, leave.signal]);
+  const followed = new Set<string>(params.containers);
+  const tails = new Set<Promise<void>>();
+  const follow = (tail: LogParams): void => {
+    const done = client
+      .call('container.logs', tail, { signal: either, onEvent: (line) => printer.print(line) })
+      .then(() => undefined)
+      .finally(() => tails.delete(done));
+    tails.add(done);
+  };
+  const onFact = (fact: Event): void => {
+    if (fact.kind !== 'container' || !options.isWanted(fact.labels[LABEL.service] ?? '')) return;
+    if (fact.action === 'die' && !fact.willRestart) followed.delete(fact.id);
+    if (fact.action !== 'start' || followed.has(fact.id)) return;
+    followed.add(fact.id);
+    printer.register(fact);
+    follow({ ...params, containers: [fact.id], tail: undefined, since: fact.time });
+  };
+  const events = client.call(
+    'events.follow',
+    { labels: { [LABEL.project]: project } },
+    {
+      signal: either,
+      onEvent: (event) => {
+        if (event.kind === 'fact') onFact(event.fact);
+      },
+    },
+  );
+  follow(params);
+  try {
+    while (tails.size > 0) await Promise.race([...tails, events]);
+  } finally {
+    leave.abort();
+    await Promise.allSettled([...tails, events]);
+  }
+}
