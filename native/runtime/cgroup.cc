@@ -203,10 +203,15 @@ void Cgroup::freeze() const {
 }
 
 void Cgroup::thaw() const {
-  if (const CgroupFolder* folder = find("freezer")) {
-    write_control_file(folder->folder() + "/freezer.state", "THAWED");
-  } else if (const CgroupFolder* unified = find_v2()) {
-    write_control_file(unified->folder() + "/cgroup.freeze", "0");
+  try {
+    if (const CgroupFolder* folder = find("freezer")) {
+      write_control_file(folder->folder() + "/freezer.state", "THAWED");
+    } else if (const CgroupFolder* unified = find_v2()) {
+      write_control_file(unified->folder() + "/cgroup.freeze", "0");
+    }
+  } catch (const SysError& error) {
+    // What has been removed meanwhile holds nobody back.
+    if (error.error_number() != ENOENT && error.error_number() != ENODEV) throw;
   }
 }
 

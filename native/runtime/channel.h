@@ -61,6 +61,7 @@ class Channel {
    */
   std::string explain(const std::exception& error) const;
 
+  int fd() const { return fd_.get(); }
   void close() { fd_.reset(); }
 
  private:

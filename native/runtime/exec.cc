@@ -109,6 +109,10 @@ void hand_over_terminal(const Joining& joining, const Channel& channel, int root
 
 [[noreturn]] void run_joining_process(Joining& joining, const Channel& channel) {
   try {
+    // The runtime's folders stay outside.
+    close_all_but(
+        {channel.fd(), joining.console_socket.get(), joining.first_process.get(), log_fd()},
+        joining.launch);
     channel.expect(Step::kCgroupReady);
     start_session(joining.launch);
     if (joining.flags != 0 && ::setns(joining.first_process.get(), joining.flags) < 0) {
@@ -118,6 +122,7 @@ void hand_over_terminal(const Joining& joining, const Channel& channel, int root
     const UniqueFd root = open_file("/", O_PATH | O_DIRECTORY);
     hand_over_terminal(joining, channel, root.get());
     const std::string program = prepare_launch(joining.launch, root.get());
+    close_log();
     channel.send(Step::kReady);
     channel.expect(Step::kRecorded);
     execute(joining.launch, program);

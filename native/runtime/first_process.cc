@@ -159,6 +159,14 @@ class Setup {
   Rootfs rootfs_;
 };
 
+/** What the runtime holds open is not ours: its folders, and the other end of the talk. */
+void close_unneeded(const FirstProcess& first, const Channel& channel) {
+  std::vector<int> kept = {channel.fd(), first.start_socket.get(), first.console_socket.get(),
+                           log_fd()};
+  for (const auto& join : first.joins) kept.push_back(join.fd.get());
+  close_all_but(std::move(kept), first.launch);
+}
+
 /** Waits for `start`, which then hears of anything that goes wrong. */
 Channel wait_for_start(const UniqueFd& socket) {
   UniqueFd caller(static_cast<int>(
@@ -171,8 +179,13 @@ Channel wait_for_start(const UniqueFd& socket) {
 
 void run_first_process(FirstProcess& first, Channel& channel) {
   try {
+    close_unneeded(first, channel);
     Setup setup(first, channel);
     const std::string program = setup.run();
+    // INVARIANT: who waits for `start` inside holds nothing of the host but the way it will hear of
+    // it.
+    close_log();
+    close_all_but({channel.fd(), first.start_socket.get()}, first.launch);
     channel.send(Step::kReady);
     channel.expect(Step::kRecorded);
     if (first.start_socket) {

@@ -154,6 +154,26 @@ void execute(const Launch& launch, const std::string& program) {
   throw UserError("exec " + program + ": " + lower_text(errno));
 }
 
+void close_all_but(std::vector<int> kept, const Launch& launch) {
+  const int first = 3 + static_cast<int>(launch.preserved_fds);
+  // What was handed to us to be handed on came without the flag that all of ours have.
+  for (int fd = 3; fd < first; ++fd) {
+    const int flags = ::fcntl(fd, F_GETFD);
+    if (flags < 0 || (flags & FD_CLOEXEC) == 0) kept.push_back(fd);
+  }
+  std::sort(kept.begin(), kept.end());
+  unsigned next = 3;
+  for (const int fd : kept) {
+    const auto number = static_cast<unsigned>(fd);
+    if (fd < 3 || number < next) continue;
+    if (number > next && ::syscall(SYS_close_range, next, number - 1, 0) < 0) {
+      throw SysError(errno, "close_range");
+    }
+    next = number + 1;
+  }
+  if (::syscall(SYS_close_range, next, ~0u, 0) < 0) throw SysError(errno, "close_range");
+}
+
 void fail_child(const Channel& channel) {
   try {
     throw;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "runtime/channel.h"
 #include "runtime/seccomp.h"
@@ -33,6 +34,12 @@ std::string prepare_launch(Launch& launch, int root_fd);
 
 /** A session of its own, with a keyring of its own. Throws SysError. */
 void start_session(const Launch& launch);
+
+/**
+ * Closes every descriptor from 3 on but `kept` and those that the program gets. A process that is
+ * inside while it holds a folder of the host would be a way out for whoever can look into it.
+ */
+void close_all_but(std::vector<int> kept, const Launch& launch);
 
 /** Reports the exception that is being handled to the runtime, and ends this process. */
 [[noreturn]] void fail_child(const Channel& channel);

@@ -18,6 +18,7 @@ struct Log {
   UniqueFd file;
   bool is_json = false;
   bool has_debug = false;
+  bool is_closed = false;
   timespec start = {};
 };
 
@@ -52,6 +53,7 @@ void put(int fd, std::string_view text) {
 }
 
 void put_line(std::string_view level, std::string_view message) {
+  if (log().is_closed) return;
   put(log().file ? log().file.get() : STDERR_FILENO, format(level, message));
 }
 
@@ -81,6 +83,13 @@ void log_step(std::string_view step) {
       (now.tv_sec - log().start.tv_sec) * 1000000 + (now.tv_nsec - log().start.tv_nsec) / 1000;
   put_line("debug", "pid " + std::to_string(::getpid()) + " after " + std::to_string(microseconds) +
                         " us: " + std::string(step));
+}
+
+int log_fd() { return log().file.get(); }
+
+void close_log() {
+  log().is_closed = true;
+  log().file.reset();
 }
 
 std::string utc_time(bool has_nanoseconds) {

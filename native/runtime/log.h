@@ -17,6 +17,13 @@ void log_warning(std::string_view message);
 /** Names a step that has been done, with the time since the start; only under --debug. */
 void log_step(std::string_view step);
 
+/** The descriptor of the log file; -1 when there is none. */
+int log_fd();
+
+/** For a process that waits inside a container, where the log shall not be within reach: it says
+ * nothing more. */
+void close_log();
+
 /** `2026-11-24T02:16:51Z`, with nanoseconds if wanted. */
 std::string utc_time(bool has_nanoseconds);
 

@@ -7,6 +7,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -174,6 +175,22 @@ describe('what an image may try', () => {
     ]);
     expect(stdout).toMatch(/CapInh:\t0000000000000000/);
     expect(stdout).toMatch(/CapAmb:\t0000000000000000/);
+  });
+});
+
+describe('a process that waits for start', () => {
+  test('INVARIANT: it holds no descriptor of a file or folder of the host', async () => {
+    const log = join(lab.folder, 'log');
+    const bundle = lab.bundle();
+    bundle.spec.process.args = ['/bin/sleep', '1000'];
+    bundle.save();
+    const id = lab.id();
+    await lab.succeed(['--log', log, '--debug', 'create', '-b', bundle.folder, id]);
+    const folder = `/proc/${await lab.pid(id)}/fd`;
+    const held = readdirSync(folder).filter((fd) => Number(fd) > 2);
+    const targets = held.map((fd) => readlinkSync(join(folder, fd)).replace(/\d+/, 'N'));
+    expect(targets).toEqual(['socket:[N]', 'socket:[N]'].slice(0, targets.length));
+    expect(targets.length).toBeGreaterThan(0);
   });
 });
 
