@@ -73,10 +73,12 @@ describe('on a terminal', () => {
     await run.shows('# ');
     run.type('stty size\n');
     await run.shows('31 97');
-    // Raw: Ctrl-C interrupts what runs inside, not us.
-    run.type('cat\n');
-    await run.shows('cat');
+    // Raw: Ctrl-C interrupts what runs inside, not us. A terminal throws away what is typed before it.
+    run.type('cat; echo over\n');
+    run.type('echoed\n');
+    await eventually(() => run.output.split('echoed').length === 3, 20_000, 'cat to answer');
     run.type('\u0003');
+    await eventually(() => run.output.split('# ').length >= 4, 20_000, 'the next prompt');
     run.type('exit 7\n');
     expect(await run.ended).toBe(7);
   });
