@@ -41,7 +41,7 @@ class Gzip : public Decompressor {
     while (state_->avail_in > 0 || is_output_full) {
       if (!is_in_member_) {
         if (skip_padding()) return;
-        start_member();
+        start_next_member();
       }
       is_output_full = inflate(output);
     }
@@ -52,6 +52,11 @@ class Gzip : public Decompressor {
   }
 
  private:
+  void start_next_member() {
+    if (*state_->next_in != kFirstMagicByte) fail_format("there is data behind the gzip data");
+    start_member();
+  }
+
   void start_member() {
     uint8_t* const next_in = state_->next_in;
     const uint32_t avail_in = state_->avail_in;
@@ -88,6 +93,8 @@ class Gzip : public Decompressor {
     is_in_member_ = false;
     return false;
   }
+
+  static constexpr uint8_t kFirstMagicByte = 0x1f;
 
   std::unique_ptr<inflate_state> state_;
   bool is_in_member_ = true;

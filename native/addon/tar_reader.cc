@@ -93,8 +93,13 @@ void check_sum(const char* header) {
     plain += static_cast<unsigned char>(c);
     with_sign += static_cast<signed char>(c);
   }
-  const int64_t sum = parse_number(field(header, kChecksum), "checksum of a header");
-  if (sum != plain && sum != with_sign) fail_format("not a tar archive, or a header is damaged");
+  const std::string_view digits = field(header, kChecksum);
+  const bool is_number =
+      digits.find_first_not_of(std::string_view("01234567 \0", 10)) == digits.npos;
+  const int64_t sum = is_number ? parse_number(digits, "checksum") : -1;
+  if (!is_number || (sum != plain && sum != with_sign)) {
+    fail_format("not a tar archive, or a header is damaged");
+  }
 }
 
 std::string full_name(const char* header) {

@@ -1,3 +1,5 @@
+import { types } from 'node:util';
+
 /**
  * Every code an `OcupError` may carry, listed once and never reused.
  * The first word after `E_` is the area; the command line maps areas to exit codes.
@@ -106,7 +108,7 @@ export function findErrno(error: unknown): string | undefined {
 
 /** The message of anything that was thrown. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return types.isNativeError(error) ? error.message : String(error);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

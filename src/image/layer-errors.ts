@@ -1,9 +1,11 @@
-import { OcupError, messageOf } from '../base/errors.ts';
+import { types } from 'node:util';
+
+import { OcupError, isOcupError, messageOf } from '../base/errors.ts';
 import type { Descriptor } from '../model/descriptor.ts';
 
 /** The error of unpacking `layer` as users know it; errors that are worded already stay as they are. */
 export function unpackError(error: unknown, layer: Descriptor): unknown {
-  if (!(error instanceof Error) || error.name === 'OcupError') return error;
+  if (!types.isNativeError(error) || isOcupError(error)) return error;
   const code = 'code' in error ? String(error.code) : '';
   const name = shortDigest(layer.digest);
   const reason = messageOf(error);

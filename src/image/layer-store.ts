@@ -69,18 +69,18 @@ export class LayerStore {
   async ensure(plans: readonly LayerPlan[], call: LayerCall): Promise<void> {
     const others = new AbortController();
     const signal = AbortSignal.any([call.signal, others.signal]);
-    let failure: Error | undefined;
+    let failure: { readonly error: unknown } | undefined;
     let below: Promise<void> = Promise.resolve();
     const works = plans.map((plan) => {
       below = this.ensureOne(plan, below, { ...call, signal }).catch((error: unknown) => {
-        failure ??= error instanceof Error ? error : new Error(String(error));
+        failure ??= { error };
         others.abort();
         throw error;
       });
       return below;
     });
     await Promise.allSettled(works);
-    if (failure !== undefined) throw failure;
+    if (failure !== undefined) throw failure.error;
   }
 
   private ensureOne(plan: LayerPlan, below: Promise<void>, call: LayerCall): Promise<void> {

@@ -128,7 +128,7 @@ async function readIndex(path: string, logger: Logger): Promise<readonly Descrip
     return parseEntries(await readFile(path), path);
   } catch (error) {
     if (findErrno(error) === 'ENOENT') return [];
-    if (!(error instanceof OcupError)) throw error;
+    if (!isOcupError(error)) throw error;
     const aside = `${path}.damaged-${Date.now()}`;
     await rename(path, aside);
     logger.error(`${error.message}; kept as ${aside}`);

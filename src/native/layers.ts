@@ -1,3 +1,4 @@
+import { withResolvers } from '../base/resolvers.ts';
 import { loadAddon } from './addon.ts';
 
 /** Where a layer's blob comes from and what becomes of it. */
@@ -68,21 +69,16 @@ const QUEUE_BYTES = 2 * 1024 * 1024;
  * @see image-spec layer.md
  */
 export function startUnpack(request: UnpackRequest): LayerUnpack {
-  let finish: (result: UnpackResult) => void = () => undefined;
-  let fail: (error: Error) => void = () => undefined;
-  const result = new Promise<UnpackResult>((resolve, reject) => {
-    finish = resolve;
-    fail = reject;
-  });
-  result.catch(() => undefined);
+  const outcome = withResolvers<UnpackResult>();
+  outcome.promise.catch(() => undefined);
   let isOver = false;
   let waiting: (() => void) | undefined;
   const onEvent = (error?: Error | null, value?: UnpackResult): void => {
     isOver = error !== undefined;
     waiting?.();
     waiting = undefined;
-    if (error instanceof Error) fail(error);
-    else if (value !== undefined) finish(value);
+    if (value !== undefined) outcome.resolve(value);
+    else if (error !== undefined && error !== null) outcome.reject(error);
   };
   const raw = new (loadAddon().LayerUnpacker)(
     {
@@ -96,7 +92,7 @@ export function startUnpack(request: UnpackRequest): LayerUnpack {
     onEvent,
   );
   return {
-    result,
+    result: outcome.promise,
     get hasEnded() {
       return isOver;
     },

@@ -1,10 +1,10 @@
 import { lookup as lookupDns } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import type { Readable } from 'node:stream';
-import { Agent, type Dispatcher, EnvHttpProxyAgent, request } from 'undici';
+import type { Dispatcher } from 'undici';
 
 import { throwIfAborted } from '../../base/abort.ts';
-import { OcupError, messageOf } from '../../base/errors.ts';
+import { OcupError, isOcupError, messageOf } from '../../base/errors.ts';
 import { hostName, isLoopback, isPrivateAddress } from './hosts.ts';
 import { redactUrl } from './redact.ts';
 import { TransientError, findErrorCode, isTransientCode } from './retry.ts';
@@ -75,13 +75,16 @@ export class Http {
   private async sendOne(message: HttpRequest, isBound: boolean): Promise<HttpResponse> {
     const { url, method, headers, body = null, signal } = message;
     throwIfAborted(signal);
+    // Loading it takes longer than all else at the supervisor's start, and most of its lives pull nothing.
+    const { request } = await import('undici');
+    const dispatcher = await this.agentFor(message, isBound);
     try {
       const response = await request(url, {
         method,
         headers: { 'user-agent': 'ocup', 'accept-encoding': 'identity', ...headers },
         body,
         signal,
-        dispatcher: this.agentFor(message, isBound),
+        dispatcher,
         headersTimeout: this.idleTimeoutMs,
         bodyTimeout: this.idleTimeoutMs,
       });
@@ -93,7 +96,8 @@ export class Http {
     }
   }
 
-  private agentFor({ url, isInsecure }: HttpRequest, isBound: boolean): Dispatcher {
+  private async agentFor({ url, isInsecure }: HttpRequest, isBound: boolean): Promise<Dispatcher> {
+    const { Agent, EnvHttpProxyAgent } = await import('undici');
     const isDirect = isLoopback(hostName(url.host));
     const key = `${String(isInsecure)} ${String(isBound)} ${String(isDirect)}`;
     const known = this.agents.get(key);
@@ -163,7 +167,7 @@ export async function readBody(
 /** A failed connection as an error: transient where another try may help. */
 export function connectionError(error: unknown, url: URL, signal: AbortSignal): unknown {
   throwIfAborted(signal);
-  if (error instanceof TransientError || error instanceof OcupError) return error;
+  if (error instanceof TransientError || isOcupError(error)) return error;
   const failure = new OcupError(
     'E_IMAGE_REGISTRY',
     `cannot reach ${redactUrl(url)}: ${describe(error)}`,

@@ -1,3 +1,5 @@
+import { types } from 'node:util';
+
 import { delay } from '../../base/abort.ts';
 import { type OcupError, findErrno } from '../../base/errors.ts';
 
@@ -99,7 +101,7 @@ export function isTransientCode(error: unknown): boolean {
 
 /** The code of a network error or of what caused it. */
 export function findErrorCode(error: unknown): string | undefined {
-  if (!(error instanceof Error)) return undefined;
+  if (!types.isNativeError(error)) return undefined;
   const code = findErrno(error) ?? ('code' in error ? String(error.code) : undefined);
   return code ?? findErrorCode(error.cause);
 }
