@@ -25,7 +25,10 @@ export async function stopContainer(
   timeoutMs: number | undefined,
 ): Promise<Stopped> {
   await container.askToStop();
-  if (container.phase.status !== 'running') return { wasRunning: false, reason: undefined };
+  if (container.phase.status !== 'running') {
+    await container.untilEnded(); // what it used may still be on its way out
+    return { wasRunning: false, reason: undefined };
+  }
   const signal = stopSignalOf(container);
   const graceMs = timeoutMs ?? container.record.config.stopGraceMs ?? DEFAULT_GRACE_MS;
   const reason = await sendStopSignal(container, signal);
