@@ -82,7 +82,6 @@ export class RuntimeLab {
   readonly root = join(this.folder, 'root');
   private readonly bundles: TestBundle[] = [];
   private readonly ids: string[] = [];
-  private readonly mounts = mountCount();
 
   constructor(readonly program: RuntimeProgram) {}
 
@@ -156,7 +155,7 @@ export class RuntimeLab {
       if (existsSync(join(this.root, id))) left.push(`state of ${id}`);
     }
     left.push(...cgroupsNamed(this.ids));
-    if (mountCount() !== this.mounts) left.push('mounts');
+    left.push(...mountsNaming([this.folder, ...this.bundles.map((bundle) => bundle.folder)]));
     for (const bundle of this.bundles) bundle.remove();
     rmSync(this.folder, { recursive: true, force: true });
     return left;
@@ -200,8 +199,12 @@ function foldersIn(folder: string): Dirent[] {
   }
 }
 
-function mountCount(): number {
-  return readFileSync('/proc/self/mountinfo', 'utf8').split('\n').length;
+/** Mounts of this machine that are made of one of the folders or on it: others come and go meanwhile. */
+function mountsNaming(folders: readonly string[]): string[] {
+  return readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .filter((line) => folders.some((folder) => line.includes(folder)))
+    .map((line) => `mount ${line}`);
 }
 
 export async function callProgram(

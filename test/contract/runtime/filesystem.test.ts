@@ -264,11 +264,10 @@ describeContract('file system', (must) => {
   );
 
   must('mounts in the container are not seen on the host', async (lab) => {
-    const before = readFileSync('/proc/self/mountinfo', 'utf8');
     const bundle = lab.bundle();
     bundle.spec.mounts.push({ destination: '/mnt', type: 'tmpfs', source: 'tmpfs' });
     await lab.start(bundle);
-    expect(readFileSync('/proc/self/mountinfo', 'utf8')).toBe(before);
+    expect(readFileSync('/proc/self/mountinfo', 'utf8')).not.toContain(bundle.folder);
   });
 
   must(
