@@ -43,10 +43,14 @@ type Form = (node: RawNode, path: Path, options: CanonicalOptions) => RawNode | 
 const FORMS: PathState<Form> = compilePaths<Form>({
   'services.*.build': (node) => fromText(node, 'context'),
   'services.*.build.additional_contexts': keyValues,
+  'services.*.build.provenance': asText,
+  'services.*.build.sbom': asText,
   'services.*.build.secrets.*': (node) => fromText(node, 'source'),
   'services.*.build.ssh': sshKeys,
   'services.*.configs.*': (node) => fromText(node, 'source'),
   'services.*.depends_on': dependencies,
+  'services.*.develop.watch.*.ignore': asList,
+  'services.*.develop.watch.*.include': asList,
   'services.*.devices.*': device,
   'services.*.dns': (node) => withoutEmpty(asList(node)),
   'services.*.dns_search': asList,
@@ -103,6 +107,11 @@ function isText(node: RawNode): node is RawScalar & { readonly value: string } {
 
 function fromText(node: RawNode, key: string): RawNode {
   return isText(node) ? mapOf({ [key]: node }, node.position) : node;
+}
+
+function asText(node: RawNode): RawNode {
+  if (node.kind !== 'scalar' || node.value === null) return node;
+  return { ...node, value: scalarText(node.value) };
 }
 
 function asList(node: RawNode): RawNode {
@@ -195,7 +204,7 @@ function device(
   if (!isText(node)) return node;
   const [source = '', target, permissions, extra] = node.value.split(':');
   if (extra !== undefined) {
-    if (keepsVariables) return node;
+    if (keepsVariables && hasVariable(node)) return node;
     const message = `confusing device mapping, please use long syntax: ${node.value}`;
     problems.error({ position: node.position, path }, message);
     return undefined;
@@ -226,7 +235,7 @@ function volume(
   const { position } = node;
   const spec = parseVolumeSpec(node.value);
   if (spec.kind === 'invalid') {
-    if (keepsVariables) return node;
+    if (keepsVariables && hasVariable(node)) return node;
     problems.error({ position, path }, spec.reason, {
       hint: 'write it as SOURCE:TARGET[:OPTIONS]',
     });
@@ -267,7 +276,7 @@ function ports(node: RawNode, path: Path, options: CanonicalOptions): RawNode {
     const reason = item.kind === 'scalar' ? portFault(item) : undefined;
     if (reason !== undefined) {
       // A range may be hidden in a variable: then no port of the list is certain.
-      if (options.keepsVariables) return node;
+      if (options.keepsVariables && hasVariable(item)) return node;
       options.problems.error({ position: item.position, path: [...path, index] }, reason, {
         hint: 'write it as [[IP:]HOST:]CONTAINER[/PROTOCOL], in quotes',
       });
@@ -275,6 +284,10 @@ function ports(node: RawNode, path: Path, options: CanonicalOptions): RawNode {
     else made.push(item);
   }
   return { ...node, items: made };
+}
+
+function hasVariable(node: RawNode): boolean {
+  return node.kind === 'scalar' && typeof node.value === 'string' && node.value.includes('$');
 }
 
 function portFault({ value }: RawScalar): string | undefined {

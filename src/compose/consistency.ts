@@ -169,15 +169,22 @@ class Check {
   private networks(node: RawMap, name: string): void {
     const mode = findChild(node, 'network_mode');
     const networks = findMap(node, 'networks');
-    if (
-      findText(node, 'network_mode') !== undefined &&
-      mode !== undefined &&
-      (networks?.entries.size ?? 0) > 0
-    )
+    const isModeSet = (findText(node, 'network_mode') ?? '') !== '';
+    if (isModeSet && mode !== undefined && (networks?.entries.size ?? 0) > 0)
       this.invalid(
         mode,
         ['services', name, 'network_mode'],
         `service ${name} declares mutually exclusive \`network_mode\` and \`networks\``,
+      );
+    const shared = findText(node, 'network_mode')?.match(/^service:(.*)$/)?.[1];
+    const isKnown =
+      shared === undefined ||
+      findMap(node, 'depends_on')?.entries.has(shared) === true ||
+      findMap(this.root, 'services')?.entries.has(shared) === true;
+    if (!isKnown && mode !== undefined)
+      this.problems.error(
+        { position: mode.position, path: ['services', name, 'network_mode'] },
+        `service ${JSON.stringify(shared)} not found for network_mode 'service:${shared}'`,
       );
     for (const [network, { position }] of networks?.entries ?? [])
       this.declared({ position }, network, ['services', name, 'networks', network], {

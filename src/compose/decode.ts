@@ -11,6 +11,7 @@ import {
   type RawScalar,
   type ScalarValue,
   findChild,
+  isNull,
   scalarText,
   setOwn,
 } from './raw-tree.ts';
@@ -29,6 +30,8 @@ export function decodeObject(
 ): JsonObject {
   return new Decoder(problems).object(root, shape, path);
 }
+
+type RecordShape = Extract<Shape, { readonly kind: 'record' }>;
 
 class Decoder {
   private readonly problems: Problems;
@@ -61,7 +64,7 @@ class Decoder {
         if (node.kind === 'map') return this.object(node, shape, path);
         return undefined;
       case 'record':
-        return node.kind === 'map' ? this.record(node, shape.values, path) : undefined;
+        return node.kind === 'map' ? this.record(node, shape, path) : undefined;
       case 'list':
         return node.kind === 'list' ? this.list(node.items, shape.items, path) : undefined;
       case 'texts':
@@ -83,14 +86,14 @@ class Decoder {
     }
   }
 
-  private record(node: RawMap, values: Shape, path: Path): JsonObject {
+  private record(node: RawMap, { values, empty }: RecordShape, path: Path): JsonObject {
     const made: Record<string, Json> = {};
     for (const key of [...node.entries.keys()].sort()) {
       const child = findChild(node, key);
       if (child === undefined) continue;
       const value = this.value(child, values, [...path, key]);
       if (value !== undefined) setOwn(made, key, value);
-      else if (child.kind === 'scalar' && child.value === null) setOwn(made, key, null);
+      else if (isNull(child)) setOwn(made, key, empty === 'null' ? null : {});
     }
     return made;
   }
@@ -156,9 +159,7 @@ class Decoder {
       }
       pairs.push(`${name.trim()}=${address.replace(/^\[(.*)\]$/, '$1').trim()}`);
     }
-    // The addresses of one name keep their order.
-    const nameOf = (pair: string): string => pair.slice(0, pair.indexOf('='));
-    return pairs.sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : Number(nameOf(a) > nameOf(b))));
+    return pairs.sort();
   }
 
   private ulimit(node: RawNode, path: Path): Json | undefined {
@@ -246,7 +247,8 @@ export function anyJson(node: RawNode): Json {
       const made: Record<string, Json> = {};
       for (const key of [...node.entries.keys()].sort()) {
         const child = findChild(node, key);
-        if (child !== undefined) setOwn(made, key, anyJson(child));
+        // What is kept aside of the file, such as the content of a secret, is never shown.
+        if (child !== undefined && !key.startsWith('x-#')) setOwn(made, key, anyJson(child));
       }
       return made;
     }

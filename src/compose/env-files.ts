@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { messageOf } from '../base/errors.ts';
 import { type DotenvEntry, parseDotenv, parseRawEnv } from './dotenv.ts';
 import { type Variables, reportFault } from './environment.ts';
@@ -23,6 +24,8 @@ export interface EnvFileReading {
   readonly files: SourceFiles;
   readonly problems: Problems;
   readonly variables: Variables;
+  /** Paths that have not been resolved are below it. */
+  readonly projectDir: string;
 }
 
 /**
@@ -64,7 +67,7 @@ async function resolveEnvironment(
   const lookup: Lookup = (name) =>
     reading.variables.get(name) ?? textOf(own.get(name)) ?? textOf(found.get(name));
   for (const [index, item] of itemsOf(service, 'env_file').entries()) {
-    const file = findText(item, 'path') ?? '';
+    const file = resolve(reading.projectDir, findText(item, 'path') ?? '');
     const place = { position: item.position, path: [...path, 'env_file', index] };
     const text = await reading.cache.read(file, place, reading.problems);
     if (text === undefined) {
@@ -104,7 +107,8 @@ async function resolveLabels(
   const own = toEntries(findChild(service, 'labels'));
   const found = new Map<string, RawEntry>();
   for (const [index, item] of itemsOf(service, 'label_file').entries()) {
-    const file = item.kind === 'scalar' && typeof item.value === 'string' ? item.value : '';
+    const name = item.kind === 'scalar' && typeof item.value === 'string' ? item.value : '';
+    const file = resolve(reading.projectDir, name);
     const place = { position: item.position, path: [...path, 'label_file', index] };
     const text = await reading.cache.read(file, place, reading.problems);
     if (text === undefined) {

@@ -25,7 +25,8 @@ export async function loadFiles(
     }
   }
   if (merged === undefined) return undefined;
-  return resolveVariables(setDefaults(merged), loading);
+  const complete = setDefaults(merged);
+  return loading.interpolates ? resolveVariables(complete, loading) : complete;
 }
 
 async function addDocument(

@@ -23,7 +23,7 @@ import { resolvePaths } from './paths.ts';
 import type { Problems } from './problems.ts';
 import { allProfiles, dropUnused, selectServices } from './profiles.ts';
 import { chooseProjectName } from './project-name.ts';
-import { type RawMap, findMap, findText, mapOf, withEntry } from './raw-tree.ts';
+import { type RawMap, findChild, findMap, findText, mapOf, scalar, withEntry } from './raw-tree.ts';
 import { PROJECT } from './shapes.ts';
 import { substitute } from './template.ts';
 import { type SourceFiles, diskFiles } from './source-files.ts';
@@ -160,6 +160,8 @@ async function nameInFiles(setting: Setting, parsed: ParsedFiles): Promise<strin
   return found;
 }
 
+const NO_VARIABLES: Variables = new Map();
+
 interface Completed {
   readonly root: RawMap;
   readonly canonical: JsonObject;
@@ -172,12 +174,13 @@ async function complete(
   name: string,
   { options, loading }: { options: LoadOptions; loading: Loading },
 ): Promise<Completed> {
-  const { problems, variables, files } = loading;
+  const { problems, variables } = loading;
   checkResources(loaded, problems);
   let root = loaded;
   if (options.resolvePaths !== false)
     root = resolvePaths(root, { folder: loading.projectDir, home: loading.home });
-  if (options.normalize !== false) root = normalise(root, name, variables);
+  if (options.normalize !== false)
+    root = normalise(root, name, loading.interpolates ? variables : NO_VARIABLES);
   const profiles = allProfiles(root);
   if (options.interpolate === false) {
     const plain = anyJson(root);
@@ -191,7 +194,8 @@ async function complete(
     checkConsistency(selection.root, problems, selection.disabled);
   root = dropUnused(selection.root);
   if (options.resolveEnvironment !== false)
-    root = await resolveEnvFiles(root, { files, problems, variables });
+    root = await resolveEnvFiles(root, { ...loading, variables });
+  root = withEntry(root, 'name', scalar(name, findChild(root, 'name')?.position ?? root.position));
   if (findMap(root, 'services') === undefined)
     root = withEntry(root, 'services', mapOf({}, root.position));
   const canonical = decodeObject(root, PROJECT, problems);

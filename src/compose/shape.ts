@@ -20,7 +20,12 @@ export type Shape =
   /** One number, or `soft` and `hard`. */
   | { readonly kind: 'ulimit' }
   /** Names chosen by the user, sorted. */
-  | { readonly kind: 'record'; readonly values: Shape }
+  | {
+      readonly kind: 'record';
+      readonly values: Shape;
+      /** What stands for a name without a value. */
+      readonly empty: 'null' | 'object';
+    }
   | ObjectShape
   /** Kept as it is. */
   | { readonly kind: 'any' };
@@ -84,8 +89,14 @@ export function listOf(items: Shape): Shape {
   return { kind: 'list', items };
 }
 
+/** `NAME:` alone stays null. */
 export function recordOf(values: Shape): Shape {
-  return { kind: 'record', values };
+  return { kind: 'record', values, empty: 'null' };
+}
+
+/** `NAME:` alone is `NAME: {}`. */
+export function resourcesOf(values: Shape): Shape {
+  return { kind: 'record', values, empty: 'object' };
 }
 
 /** An object; a field that is just a shape is left out when it is zero. */

@@ -20,6 +20,7 @@ import {
   probe,
   recordOf,
   renamed,
+  resourcesOf,
   ssh,
   text,
   texts,
@@ -310,7 +311,7 @@ const fileObject = objectOf({
 export const PROJECT: ObjectShape = objectOf({
   name: text,
   services: kept(recordOf(SERVICE)),
-  networks: recordOf(
+  networks: resourcesOf(
     objectOf({
       name: text,
       driver: text,
@@ -332,12 +333,12 @@ export const PROJECT: ObjectShape = objectOf({
       enable_ipv6: kept(boolean),
     }),
   ),
-  volumes: recordOf(
+  volumes: resourcesOf(
     objectOf({ name: text, driver: text, driver_opts: labels, external: boolean, labels }),
   ),
-  secrets: recordOf(fileObject),
-  configs: recordOf(fileObject),
-  models: recordOf(
+  secrets: resourcesOf(fileObject),
+  configs: resourcesOf(fileObject),
+  models: resourcesOf(
     objectOf({ name: text, model: text, context_size: integer, runtime_flags: texts }),
   ),
 });
