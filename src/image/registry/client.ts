@@ -9,7 +9,7 @@ import { CredentialStore } from './credentials.ts';
 import { type RegistryHost, parseInsecureRegistries, registryHost } from './hosts.ts';
 import { Http, type HttpResponse, header, readBody } from './http.ts';
 import { registryError } from './registry-error.ts';
-import { retrying } from './retry.ts';
+import { TransientError, findErrorCode, retrying } from './retry.ts';
 
 export interface ClientOptions {
   /** Where proxies, credentials and `OCUP_INSECURE_REGISTRIES` are looked up. */
@@ -49,6 +49,8 @@ export class RegistryClient {
   private readonly http: Http;
   private readonly authenticator: Authenticator;
   private readonly insecure: ReadonlySet<string>;
+  /** Insecure registries that turned out to speak TLS. */
+  private readonly withTls = new Set<string>();
 
   constructor(options: ClientOptions) {
     this.http = new Http(options.env, options.idleTimeoutMs);
@@ -163,13 +165,44 @@ export class RegistryClient {
     throw await registryError(response, { kind: 'manifest', reference }, signal);
   }
 
-  /** Sends with what is known of the registry's wishes, and a second time with what its refusal says. */
+  /** Of an insecure registry it is not known whether it speaks TLS: plain HTTP is tried first. */
   private async ask(
     reference: Reference,
     query: Query,
     signal: AbortSignal,
   ): Promise<HttpResponse> {
-    const host = registryHost(reference, this.insecure);
+    const host = registryHost(reference, this.insecure, this.withTls.has(reference.domain));
+    if (!host.origin.startsWith('http:')) return this.askAt(host, reference, query, signal);
+    let answer: HttpResponse | undefined;
+    let failure: unknown;
+    try {
+      answer = await this.askAt(host, reference, query, signal);
+      if (answer.status !== 400) return answer;
+    } catch (error) {
+      if (!(error instanceof TransientError) || findErrorCode(error) === 'ECONNREFUSED')
+        throw error;
+      failure = error;
+    }
+    try {
+      const secured = registryHost(reference, this.insecure, true);
+      const response = await this.askAt(secured, reference, query, signal);
+      answer?.body.destroy();
+      this.withTls.add(reference.domain);
+      return response;
+    } catch (error) {
+      if (signal.aborted) throw error;
+      if (answer !== undefined) return answer;
+      throw failure;
+    }
+  }
+
+  /** Sends with what is known of the registry's wishes, and a second time with what its refusal says. */
+  private async askAt(
+    host: RegistryHost,
+    reference: Reference,
+    query: Query,
+    signal: AbortSignal,
+  ): Promise<HttpResponse> {
     const access = { host, repository: reference.repository };
     const authorization = await this.authenticator.authorize(access, signal);
     const response = await this.send(host, reference, query, { authorization, signal });

@@ -13,14 +13,19 @@ export interface RegistryHost {
 }
 
 /**
- * The API of the registry that a reference names. Plain HTTP is spoken to loopback and to hosts in `insecure`
- * (`host[:port]`), and to nobody else.
+ * The API of the registry that a reference names. Plain HTTP, and HTTPS with a certificate that is not verified, are
+ * spoken to loopback and to hosts in `insecure` (`host[:port]`), and to nobody else.
  */
-export function registryHost(reference: Reference, insecure: ReadonlySet<string>): RegistryHost {
+export function registryHost(
+  reference: Reference,
+  insecure: ReadonlySet<string>,
+  hasTls = false,
+): RegistryHost {
   const { domain } = reference;
   const host = domain === 'docker.io' ? 'registry-1.docker.io' : domain;
   const isInsecure = isLoopback(hostName(host)) || insecure.has(domain);
-  return { domain, origin: `${isInsecure ? 'http' : 'https'}://${host}`, isInsecure };
+  const scheme = isInsecure && !hasTls ? 'http' : 'https';
+  return { domain, origin: `${scheme}://${host}`, isInsecure };
 }
 
 /** The name or address in `host[:port]`, without the brackets of an IPv6 address. */

@@ -5,6 +5,7 @@ import type { Dispatcher } from 'undici';
 
 import { throwIfAborted } from '../../base/abort.ts';
 import { OcupError, isOcupError, messageOf } from '../../base/errors.ts';
+import { ownCertificates, trustedCertificates } from './certificates.ts';
 import { hostName, isLoopback, isPrivateAddress } from './hosts.ts';
 import { redactUrl } from './redact.ts';
 import { TransientError, findErrorCode, isTransientCode } from './retry.ts';
@@ -99,7 +100,9 @@ export class Http {
   private async agentFor({ url, isInsecure }: HttpRequest, isBound: boolean): Promise<Dispatcher> {
     const { Agent, EnvHttpProxyAgent } = await import('undici');
     const isDirect = isLoopback(hostName(url.host));
-    const key = `${String(isInsecure)} ${String(isBound)} ${String(isDirect)}`;
+    const own = ownCertificates(url.host);
+    const host = own.length === 0 ? '' : url.host;
+    const key = [url.protocol, isInsecure, isBound, isDirect, host].join(' ');
     const known = this.agents.get(key);
     if (known !== undefined) return known;
     const options = {
@@ -107,6 +110,7 @@ export class Http {
       connect: {
         timeout: CONNECT_TIMEOUT_MS,
         rejectUnauthorized: !isInsecure,
+        ...(url.protocol === 'https:' && { ca: trustedCertificates(own, this.env) }),
         ...(isBound && { lookup: lookupPublic }),
       },
     };
