@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { LoadOptions } from '../../../src/compose/load-options.ts';
-import { errorsOf, load, loadService } from '../../support/compose-loading.ts';
+import { errorsOf, load, loadService, model } from '../../support/compose-loading.ts';
 
 describe('a service’s container', () => {
   test('nothing set must leave everything to the image', async () => {
@@ -202,6 +202,18 @@ describe('mounts', () => {
       { environment: { SECRET: 'hidden' } },
     );
     expect(JSON.stringify(canonical)).not.toContain('hidden');
+  });
+
+  test('the content of a secret must not be printed with variables kept either', async () => {
+    const files = {
+      'compose.yaml': 'include: [sub/c.yaml]\nservices: {a: {image: x}}',
+      'sub/c.yaml': 'services: {b: {image: x, secrets: [s]}}\nsecrets: {s: {environment: SECRET}}',
+      'sub/.env': 'SECRET=hidden',
+    };
+    const { canonical } = await model(files, { interpolate: false });
+    expect(JSON.stringify(canonical)).not.toContain('hidden');
+    const { services } = await load(files);
+    expect(JSON.stringify(services[1]?.container.mounts)).toContain('hidden');
   });
 
   test('volumes_from must bring the volumes that have names, read-only if asked', async () => {
