@@ -1,4 +1,5 @@
 import { findBytes } from '../base/units.ts';
+import { checkCycles } from './check-cycles.ts';
 import { findClosest } from './did-you-mean.ts';
 import { isTrue } from './normalise.ts';
 import type { Problems } from './problems.ts';
@@ -28,7 +29,7 @@ export function checkConsistency(
   for (const [name, { node, position }] of entriesOf(root, 'services'))
     if (node.kind === 'map') check.service(node, name, position);
   check.secrets();
-  check.cycles();
+  checkCycles(root, problems);
 }
 
 /** What a value is called in the limits of `deploy.resources`. */
@@ -88,39 +89,6 @@ class Check {
       const path = ['secrets', name];
       if (!this.problems.hasErrorBelow(path)) this.problems.error({ position, path }, message);
     }
-  }
-
-  /** Tells the first cycle that can be reached from each service, once. */
-  cycles(): void {
-    const done = new Set<string>();
-    const visit = (name: string, chain: readonly string[]): void => {
-      const start = chain.indexOf(name);
-      if (start >= 0) {
-        const cycle = [...chain.slice(start), name];
-        const last = chain.at(-1) ?? name;
-        const place = this.dependency(last, name);
-        this.problems.error(place, `dependency cycle detected: ${cycle.join(' -> ')}`);
-        return;
-      }
-      if (done.has(name)) return;
-      const service = findChild(findMap(this.root, 'services'), name);
-      for (const below of [...(findMap(service, 'depends_on')?.entries.keys() ?? [])].sort())
-        visit(below, [...chain, name]);
-      done.add(name);
-    };
-    for (const name of [...(findMap(this.root, 'services')?.entries.keys() ?? [])].sort())
-      visit(name, []);
-  }
-
-  private dependency(
-    from: string,
-    to: string,
-  ): { position: RawNode['position'] | undefined; path: Path } {
-    const dependsOn = findMap(findChild(findMap(this.root, 'services'), from), 'depends_on');
-    return {
-      position: dependsOn?.entries.get(to)?.position,
-      path: ['services', from, 'depends_on', to],
-    };
   }
 
   private build(node: RawMap, name: string): void {

@@ -1,5 +1,5 @@
 import { relative } from 'node:path';
-import type { CanonicalOptions } from './canonicalise.ts';
+import type { CanonicalOptions } from './long-forms.ts';
 import type { Variables } from './environment.ts';
 import type { ParsedFiles } from './parsed-files.ts';
 import type { PathBase } from './paths.ts';

@@ -234,6 +234,15 @@ describe('reading YAML', () => {
     expect((await diagnosticsOf(text)).length).toBeGreaterThan(0);
   });
 
+  test('a chain of 20,000 dependencies must load', async () => {
+    const services = Array.from({ length: 20_000 }, (_, i) => {
+      const dependsOn = i === 0 ? '' : `, depends_on: [s${i - 1}]`;
+      return `  s${i}: {image: x${dependsOn}}`;
+    });
+    const { canonical } = await model(`services:\n${services.join('\n')}\n`);
+    expect(Object.keys(canonical['services'] ?? {})).toHaveLength(20_000);
+  });
+
   test('__proto__ must be a key like any other', async () => {
     const { canonical } = await model(
       'services: {a: {image: x, environment: {__proto__: p}, labels: [__proto__=q], x-a: {__proto__: 1}}}',
