@@ -70,8 +70,4 @@ class Rootfs {
   UniqueFd mask_folder_;
 };
 
-/** Copies what is in `from` with owners, modes, times and extended attributes; never follows a
- * link. */
-void copy_tree(int from, int to);
-
 }  // namespace ocup

@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/path_in_root.h"
-#include "shim/tree_copy.h"
+#include "base/tree_copy.h"
 
 namespace ocup::shim {
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-namespace ocup::shim {
+namespace ocup {
 
 /**
  * Copies a tree of files as it is. The destination may be open to others: no symbolic link in it is
@@ -33,6 +33,10 @@ class TreeCopy {
   std::map<FileId, std::string> linked_;
 };
 
+/** Copies what is in the folder `from` into the folder `to`, and its own attributes and times.
+ * Throws SysError. */
+void copy_tree(int from, int to);
+
 /** Owner, mode and extended attributes of an open file. Throws SysError. */
 void copy_attributes(int from, int to);
 
@@ -46,4 +50,4 @@ void each_entry(int folder_fd, const std::function<void(const char*)>& visit);
 /** Removes `name` and all below it. Harmless when there is none. Throws SysError. */
 void remove_tree(int folder_fd, const char* name);
 
-}  // namespace ocup::shim
+}  // namespace ocup

@@ -1,4 +1,4 @@
-#include "shim/tree_copy.h"
+#include "base/tree_copy.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 #include "base/error.h"
 #include "base/file.h"
 
-namespace ocup::shim {
+namespace ocup {
 
 namespace {
 
@@ -135,6 +135,12 @@ void TreeCopy::copy_node(int from, int to, const char* name, const struct stat& 
   if (::utimensat(to, name, times, AT_SYMLINK_NOFOLLOW) < 0) throw SysError(errno, "utimens", name);
 }
 
+void copy_tree(int from, int to) {
+  TreeCopy(to).copy_folder(from, to);
+  copy_attributes(from, to);
+  copy_times(from, to);
+}
+
 void copy_attributes(int from, int to) {
   const struct stat info = stat_of(from);
   // In this order: a change of the owner takes set-id bits and file capabilities away.
@@ -176,4 +182,4 @@ void remove_tree(int folder_fd, const char* name) {
   if (::unlinkat(folder_fd, name, AT_REMOVEDIR) < 0) throw SysError(errno, "rmdir", name);
 }
 
-}  // namespace ocup::shim
+}  // namespace ocup
