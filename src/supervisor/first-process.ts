@@ -1,7 +1,8 @@
 import { open, readFile } from 'node:fs/promises';
 import { endianness } from 'node:os';
+import { delay } from '../base/abort.ts';
 import { findErrno } from '../base/errors.ts';
-import { canHear, findSignalState } from './hearing.ts';
+import { findSignalState, judgeHearing } from './hearing.ts';
 import type { Signal } from './signals.ts';
 
 /** How a signal would reach a container's first process. */
@@ -11,14 +12,24 @@ export type Hearing =
   | { readonly kind: 'deaf'; readonly name: string; readonly children: readonly number[] }
   | { readonly kind: 'gone' };
 
+const UNCLEAR_PAUSE_MS = 10;
+const UNCLEAR_TIMEOUT_MS = 500;
+
 /** Looks at the process before it gets the signal. */
 export async function examineHearing(pid: number, signal: Signal): Promise<Hearing> {
-  const status = await readProc(`/proc/${pid}/status`);
-  const state = status === undefined ? undefined : findSignalState(status);
-  if (state === undefined) return { kind: 'gone' };
-  if (canHear(state, signal.number)) return { kind: 'hears' };
-  if (await isWaitingFor(pid, signal.number)) return { kind: 'hears' };
-  return { kind: 'deaf', name: state.name, children: await listChildren(pid) };
+  for (let waitedMs = 0; ; waitedMs += UNCLEAR_PAUSE_MS) {
+    const status = await readProc(`/proc/${pid}/status`);
+    const state = status === undefined ? undefined : findSignalState(status);
+    if (state === undefined) return { kind: 'gone' };
+    const verdict = judgeHearing(state, signal.number);
+    if (verdict === 'hears' || waitedMs >= UNCLEAR_TIMEOUT_MS) return { kind: 'hears' };
+    if (verdict === 'unclear') {
+      await delay(UNCLEAR_PAUSE_MS);
+    } else {
+      if (await isWaitingFor(pid, signal.number)) return { kind: 'hears' };
+      return { kind: 'deaf', name: state.name, children: await listChildren(pid) };
+    }
+  }
 }
 
 /** `rt_sigtimedwait` by Node's name of the processor. @see syscalls(2) */

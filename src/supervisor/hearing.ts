@@ -5,6 +5,8 @@ export interface SignalState {
   readonly name: string;
   /** Whether it is process 1 of its pid namespace. */
   readonly isInit: boolean;
+  /** Whether it waits for something that a signal may interrupt. */
+  readonly isAsleep: boolean;
   readonly blocked: bigint;
   readonly ignored: bigint;
   readonly caught: bigint;
@@ -25,6 +27,7 @@ export function findSignalState(status: string): SignalState | undefined {
   if (ignored === undefined || caught === undefined) return undefined;
   return {
     name,
+    isAsleep: fields.get('State')?.startsWith('S') ?? false,
     isInit: fields.get('NSpid')?.split(/\s+/).at(-1) === '1',
     blocked: BigInt(`0x${blocked}`),
     ignored: BigInt(`0x${ignored}`),
@@ -32,14 +35,20 @@ export function findSignalState(status: string): SignalState | undefined {
   };
 }
 
+/** `unclear`: it is to be asked again in a moment. */
+export type Verdict = 'hears' | 'deaf' | 'unclear';
+
 /**
  * Whether the kernel delivers `signal` to the process. It drops what is ignored, and for process 1 of a
- * pid namespace also what has no handler. A blocked signal waits for `sigwait` or a signalfd, so it is heard.
+ * pid namespace also what has no handler. A signal that is blocked for good waits for `sigwait` or a signalfd
+ * and is heard; but programs also block all signals for the moment in which they make another process, and
+ * nobody sleeps in that moment.
  * @see kill(2) NOTES, pid_namespaces(7)
  */
-export function canHear(state: SignalState, signal: number): boolean {
-  if (signal === SIGKILL.number) return true;
+export function judgeHearing(state: SignalState, signal: number): Verdict {
+  if (signal === SIGKILL.number) return 'hears';
   const bit = 1n << BigInt(signal - 1);
-  if ((state.caught & bit) !== 0n || (state.blocked & bit) !== 0n) return true;
-  return !state.isInit && (state.ignored & bit) === 0n;
+  if ((state.caught & bit) !== 0n) return 'hears';
+  if ((state.blocked & bit) !== 0n) return state.isAsleep ? 'hears' : 'unclear';
+  return !state.isInit && (state.ignored & bit) === 0n ? 'hears' : 'deaf';
 }

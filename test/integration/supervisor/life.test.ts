@@ -52,7 +52,9 @@ async function watchActions(
 
 describe('start', () => {
   test('a container runs, its output is kept, its exit code is recorded', async () => {
-    const started = await home.run(shellConfig('plain', 'echo out; echo err >&2; exit 3'));
+    const started = await home.run(
+      shellConfig('plain', 'echo out; echo err >&2; sleep 0.3; exit 3'),
+    );
     expect(started.state).toBe('running');
     const { isMet, container } = await home.waitFor('plain', 'exited');
     expect(isMet).toBe(true);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { canHear, findSignalState } from '../../../src/supervisor/hearing.ts';
+import { findSignalState, judgeHearing } from '../../../src/supervisor/hearing.ts';
 import { parseSignal, signalName } from '../../../src/supervisor/signals.ts';
 
 describe('parseSignal', () => {
@@ -29,36 +29,41 @@ describe('parseSignal', () => {
 });
 
 const STATUS = `Name:\tsleep
+State:\tS (sleeping)
 NSpid:\t4711\t1
 SigBlk:\t0000000000000000
 SigIgn:\t0000000000000002
 SigCgt:\t0000000000004000
 `;
 
-describe('canHear', () => {
+describe('judgeHearing', () => {
   const state = findSignalState(STATUS)!;
 
   test('process 1 hears what it has a handler for', () => {
-    expect(canHear(state, 15)).toBe(true);
+    expect(judgeHearing(state, 15)).toBe('hears');
   });
 
   test('process 1 does not hear what it has no handler for', () => {
-    expect(canHear(state, 3)).toBe(false);
-    expect(canHear(state, 2)).toBe(false);
+    expect(judgeHearing(state, 3)).toBe('deaf');
+    expect(judgeHearing(state, 2)).toBe('deaf');
   });
 
   test('another process ends by a signal that it has no handler for', () => {
     const other = { ...state, isInit: false };
-    expect(canHear(other, 3)).toBe(true);
-    expect(canHear(other, 2)).toBe(false);
+    expect(judgeHearing(other, 3)).toBe('hears');
+    expect(judgeHearing(other, 2)).toBe('deaf');
   });
 
-  test('a blocked signal is heard: it waits for sigwait or a signalfd', () => {
-    expect(canHear({ ...state, blocked: 1n << 2n }, 3)).toBe(true);
+  test('who sleeps with a blocked signal hears it: it waits for sigwait or a signalfd', () => {
+    expect(judgeHearing({ ...state, blocked: 1n << 2n }, 3)).toBe('hears');
+  });
+
+  test('who is awake with a blocked signal may have blocked it for a moment only', () => {
+    expect(judgeHearing({ ...state, blocked: 1n << 2n, isAsleep: false }, 3)).toBe('unclear');
   });
 
   test('nothing is deaf to SIGKILL', () => {
-    expect(canHear(state, 9)).toBe(true);
+    expect(judgeHearing(state, 9)).toBe('hears');
   });
 
   test('the status of a process that is gone is undefined', () => {
