@@ -49,9 +49,10 @@ export class TestRegistry {
   }
 
   private serve(request: IncomingMessage, response: ServerResponse): void {
-    const { method = '', url = '', headers } = request;
-    this.requests.push({ method, path: url, headers });
+    const { method = '', headers } = request;
+    this.requests.push({ method, path: request.url ?? '', headers });
     if (this.misbehave(request, response)) return;
+    const { url = '' } = request;
     const match = /^\/v2\/(.+)\/(manifests|blobs)\/([^/?]+)$/.exec(url);
     const [, repository = '', kind, name = ''] = match ?? [];
     if (kind === 'manifests') this.serveManifest(repository, name, response, method);

@@ -8,7 +8,7 @@ import { parseChallenges } from './challenge.ts';
 import { CredentialStore } from './credentials.ts';
 import { type RegistryHost, parseInsecureRegistries, registryHost } from './hosts.ts';
 import { Http, type HttpResponse, header, readBody } from './http.ts';
-import { registryError } from './registry-error.ts';
+import { isTransientStatus, registryError } from './registry-error.ts';
 import { TransientError, findErrorCode, retrying } from './retry.ts';
 
 export interface ClientOptions {
@@ -67,6 +67,9 @@ export class RegistryClient {
     return this.retrying(options, async () => {
       const wanted = reference.digest ?? reference.tag ?? 'latest';
       const response = await this.askManifest(reference, 'HEAD', wanted, options.signal);
+      if (isTransientStatus(response.status)) {
+        throw await registryError(response, { kind: 'manifest', reference }, options.signal);
+      }
       response.body.destroy();
       const digest = findDigest(response);
       const size = Number(header(response, 'content-length') ?? 'NaN');

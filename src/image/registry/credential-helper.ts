@@ -24,7 +24,9 @@ export async function askCredentialHelper(
 ): Promise<Credential | undefined> {
   const program = `docker-credential-${name}`;
   if (!/^[\w.-]+$/.test(name)) throw failed(program, 'its name is not valid');
-  const { code, output } = await abortable(run(program, server, context.env), context.signal);
+  const signal = AbortSignal.any([context.signal, AbortSignal.timeout(TIMEOUT_MS)]);
+  const answer = run(program, server, { env: context.env, signal });
+  const { code, output } = await abortable(answer, context.signal);
   if (code === 0) return parseAnswer(program, output);
   if (output.includes(NOT_FOUND)) return undefined;
   throw failed(program, quoteServerText(output) || `it ended with ${code}`);
@@ -33,18 +35,22 @@ export async function askCredentialHelper(
 function run(
   program: string,
   input: string,
-  env: Readonly<Record<string, string | undefined>>,
+  options: {
+    readonly env: Readonly<Record<string, string | undefined>>;
+    readonly signal: AbortSignal;
+  },
 ): Promise<{ readonly code: number; readonly output: string }> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, ['get'], {
-      env,
+      ...options,
       stdio: ['pipe', 'pipe', 'ignore'],
-      timeout: TIMEOUT_MS,
       killSignal: 'SIGKILL',
     });
     const chunks: Buffer[] = [];
     child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
-    child.once('error', (error) => reject(failed(program, messageOf(error))));
+    child.once('error', (error) => {
+      reject(failed(program, options.signal.aborted ? 'it takes too long' : messageOf(error)));
+    });
     child.once('close', (code) =>
       resolve({ code: code ?? -1, output: Buffer.concat(chunks).toString('utf8') }),
     );

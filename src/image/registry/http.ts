@@ -88,6 +88,7 @@ export class Http {
         dispatcher,
         headersTimeout: this.idleTimeoutMs,
         bodyTimeout: this.idleTimeoutMs,
+        reset: false, // else HEAD would cost the connection
       });
       // A body that nobody reads to its end is destroyed, which it tells as an error; who reads it hears it too.
       response.body.on('error', () => undefined);

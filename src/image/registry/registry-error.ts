@@ -7,6 +7,11 @@ import { TransientError, parseRetryAfter } from './retry.ts';
 const MAX_ERROR_BYTES = 64 * 1024;
 const TRANSIENT_STATUS: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
 
+/** Whether another try may meet another answer. */
+export function isTransientStatus(status: number): boolean {
+  return TRANSIENT_STATUS.has(status);
+}
+
 /** What a registry was asked for when it refused. */
 export interface Wanted {
   readonly kind: 'manifest' | 'blob';
@@ -65,7 +70,7 @@ function statusError(response: HttpResponse, name: string, suffix: string): Erro
       : `cannot pull ${name}: unexpected status ${status} from ${redactUrl(response.url)}${suffix}`,
     { hint: isLimited ? 'Wait, or log in: registries allow more to those they know.' : undefined },
   );
-  if (!TRANSIENT_STATUS.has(status)) return failure;
+  if (!isTransientStatus(status)) return failure;
   return new TransientError(failure, parseRetryAfter(header(response, 'retry-after'), Date.now()));
 }
 
