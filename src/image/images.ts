@@ -14,7 +14,7 @@ import {
   formatImageSource,
 } from '../model/reference.ts';
 import { exportTree } from '../native/trees.ts';
-import type { PullPolicyName, PullProgress } from '../wire/protocol.ts';
+import type { PullProgress } from '../model/pull-progress.ts';
 import { Catalog, parseLocalSource, withAbsolutePath } from './catalog.ts';
 import { chainIds } from './chain-ids.ts';
 import { Garbage } from './garbage.ts';
@@ -52,7 +52,7 @@ export interface PullRequest {
   /** `os/architecture[/variant]`; undefined: what runs on this machine. */
   readonly platform?: string | undefined;
   /** `always` asks the source what the name stands for now, `missing` only if the image is not here. */
-  readonly policy: PullPolicyName;
+  readonly policy: 'always' | 'missing' | 'never';
   readonly signal: AbortSignal;
   readonly onProgress?: ((progress: PullProgress) => void) | undefined;
 }

@@ -1,5 +1,5 @@
 import type { Descriptor } from '../model/descriptor.ts';
-import type { PullProgress } from '../wire/protocol.ts';
+import type { PullProgress } from '../model/pull-progress.ts';
 
 type LayerStatus = Extract<PullProgress, { kind: 'layer' }>['status'];
 

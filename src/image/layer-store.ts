@@ -9,7 +9,7 @@ import type { Descriptor } from '../model/descriptor.ts';
 import type { Digest } from '../model/digest.ts';
 import { type LayerUnpack, type UnpackLimits, startUnpack } from '../native/layers.ts';
 import { removeTree } from '../native/trees.ts';
-import type { PullProgress } from '../wire/protocol.ts';
+import type { PullProgress } from '../model/pull-progress.ts';
 import { FileSync } from './file-sync.ts';
 import { shortDigest, unpackError } from './layer-errors.ts';
 import { LayerProgress } from './layer-progress.ts';

@@ -3,7 +3,7 @@ import { OcupError, isOcupError } from '../base/errors.ts';
 import type { Descriptor, Manifest } from '../model/descriptor.ts';
 import type { ImageConfig } from '../model/image-config.ts';
 import { type Platform, formatPlatform } from '../model/platform.ts';
-import type { PullProgress } from '../wire/protocol.ts';
+import type { PullProgress } from '../model/pull-progress.ts';
 import { chainIds } from './chain-ids.ts';
 import { parseDocument } from './documents.ts';
 import type { Lease } from './garbage.ts';

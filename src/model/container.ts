@@ -204,6 +204,73 @@ export interface ContainerConfig {
   readonly runtime: string | undefined;
 }
 
+/** A container that is as its image says: nothing is added, limited or connected. */
+export function plainContainerConfig(name: string, image: string): ContainerConfig {
+  const own = { kind: 'private' } as const;
+  return {
+    name,
+    image,
+    platform: undefined,
+    entrypoint: undefined,
+    command: undefined,
+    environment: {},
+    workingDir: undefined,
+    user: undefined,
+    groupAdd: [],
+    hostname: undefined,
+    domainname: undefined,
+    hasTty: false,
+    isStdinOpen: false,
+    hasInit: false,
+    labels: {},
+    annotations: {},
+    mounts: [],
+    networkMode: { kind: 'none' },
+    ports: [],
+    expose: [],
+    extraHosts: {},
+    dns: [],
+    dnsSearch: [],
+    dnsOptions: [],
+    pidMode: own,
+    ipcMode: own,
+    utsMode: own,
+    cgroupMode: own,
+    cgroupParent: undefined,
+    capAdd: [],
+    capDrop: [],
+    isPrivileged: false,
+    isReadOnly: false,
+    securityOptions: [],
+    devices: [],
+    deviceCgroupRules: [],
+    ulimits: [],
+    sysctls: {},
+    shmSizeBytes: undefined,
+    oomScoreAdj: undefined,
+    resources: {
+      memoryBytes: undefined,
+      memoryReservationBytes: undefined,
+      memorySwapBytes: undefined,
+      memorySwappiness: undefined,
+      isOomKillDisabled: false,
+      cpus: undefined,
+      cpuShares: undefined,
+      cpuQuotaUs: undefined,
+      cpuPeriodUs: undefined,
+      cpuset: undefined,
+      pidsLimit: undefined,
+      blkioWeight: undefined,
+    },
+    stopSignal: undefined,
+    stopGraceMs: undefined,
+    restart: { kind: 'no' },
+    healthcheck: undefined,
+    logging: undefined,
+    runtime: undefined,
+  };
+}
+
 /** How a container's process ended. */
 export interface Exit {
   /** 128 + signal for one that was killed; `undefined` when nobody saw it. */

@@ -1,6 +1,7 @@
 import type { Image } from '../model/image.ts';
 import type { ImageSource } from '../model/reference.ts';
-import type { PullPolicyName, PullProgress, Result } from '../wire/protocol.ts';
+import type { PullProgress } from '../model/pull-progress.ts';
+import type { PullPolicyName, Result } from '../wire/protocol.ts';
 
 /** What the supervisor asks of the image room; `image/images.ts` makes the promises. */
 export interface ImagesPort {

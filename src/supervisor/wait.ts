@@ -1,4 +1,5 @@
 import type { Container } from '../model/container.ts';
+import { withResolvers } from '../base/resolvers.ts';
 import { OcupError } from '../base/errors.ts';
 import { unreachable } from '../base/unreachable.ts';
 import type { WaitCondition, WaitResult } from '../wire/protocol.ts';
@@ -73,20 +74,4 @@ function noProbe(container: Container): OcupError {
   return new OcupError('E_CONTAINER_UNHEALTHY', `container ${name} has no healthcheck configured`, {
     hint: 'Add a healthcheck to the service, or wait for it to be started.',
   });
-}
-
-interface Resolvers<T> {
-  readonly promise: Promise<T>;
-  readonly resolve: (value: T) => void;
-  readonly reject: (error: Error) => void;
-}
-
-function withResolvers<T>(): Resolvers<T> {
-  let resolve: Resolvers<T>['resolve'] = () => undefined;
-  let reject: Resolvers<T>['reject'] = () => undefined;
-  const promise = new Promise<T>((onResolve, onReject) => {
-    resolve = onResolve;
-    reject = onReject;
-  });
-  return { promise, resolve, reject };
 }

@@ -1,7 +1,7 @@
 import type { Container, ContainerConfig } from '../model/container.ts';
-import type { Digest } from '../model/digest.ts';
 import type { Event } from '../model/event.ts';
 import type { Image } from '../model/image.ts';
+import type { PullProgress } from '../model/pull-progress.ts';
 import type { Network, NetworkConfig, Volume, VolumeConfig } from '../model/network.ts';
 
 /**
@@ -34,20 +34,6 @@ export interface SystemInfo {
 }
 
 export type PullPolicyName = 'always' | 'missing' | 'never';
-
-/** What a pull tells while it goes on. Bytes are those of the compressed layers. */
-export type PullProgress =
-  | { readonly kind: 'resolving' }
-  | { readonly kind: 'resolved'; readonly digest: Digest; readonly totalBytes: number }
-  | {
-      readonly kind: 'layer';
-      readonly digest: Digest;
-      readonly status: 'waiting' | 'downloading' | 'unpacking' | 'exists' | 'done';
-      readonly currentBytes: number;
-      readonly totalBytes: number;
-    }
-  | { readonly kind: 'retry'; readonly reason: string; readonly delayMs: number }
-  | { readonly kind: 'warning'; readonly message: string };
 
 /** One line that a container wrote. */
 export interface LogLine {

@@ -6,7 +6,7 @@ import { type Images, type ImagesOptions, openImages } from '../../src/image/ima
 import type { Image } from '../../src/model/image.ts';
 import { parseImageSource } from '../../src/model/reference.ts';
 import { removeTree } from '../../src/native/trees.ts';
-import type { PullProgress } from '../../src/wire/protocol.ts';
+import type { PullProgress } from '../../src/model/pull-progress.ts';
 
 export interface PullExtras {
   readonly platform?: string;

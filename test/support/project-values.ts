@@ -1,73 +1,20 @@
 // Complete values of the model with short names, for tests of pure code.
 import { createHash } from 'node:crypto';
-import type { Container, ContainerConfig, Endpoint } from '../../src/model/container.ts';
+import {
+  type Container,
+  type ContainerConfig,
+  type Endpoint,
+  plainContainerConfig,
+} from '../../src/model/container.ts';
 import type { NetworkConfig, VolumeConfig } from '../../src/model/network.ts';
 import type { Dependency, JsonObject, Project, Service } from '../../src/model/project.ts';
 
-export const NO_RESOURCES: ContainerConfig['resources'] = {
-  memoryBytes: undefined,
-  memoryReservationBytes: undefined,
-  memorySwapBytes: undefined,
-  memorySwappiness: undefined,
-  isOomKillDisabled: false,
-  cpus: undefined,
-  cpuShares: undefined,
-  cpuQuotaUs: undefined,
-  cpuPeriodUs: undefined,
-  cpuset: undefined,
-  pidsLimit: undefined,
-  blkioWeight: undefined,
-};
+export const NO_RESOURCES = plainContainerConfig('', '').resources;
 
 export function containerConfig(changes: Partial<ContainerConfig> = {}): ContainerConfig {
   return {
-    name: 'app-web-1',
-    image: 'nginx:1.27',
-    platform: undefined,
-    entrypoint: undefined,
-    command: undefined,
-    environment: {},
-    workingDir: undefined,
-    user: undefined,
-    groupAdd: [],
-    hostname: undefined,
-    domainname: undefined,
-    hasTty: false,
-    isStdinOpen: false,
-    hasInit: false,
-    labels: {},
-    annotations: {},
-    mounts: [],
+    ...plainContainerConfig('app-web-1', 'nginx:1.27'),
     networkMode: { kind: 'networks', endpoints: [endpoint('app_default')] },
-    ports: [],
-    expose: [],
-    extraHosts: {},
-    dns: [],
-    dnsSearch: [],
-    dnsOptions: [],
-    pidMode: { kind: 'private' },
-    ipcMode: { kind: 'private' },
-    utsMode: { kind: 'private' },
-    cgroupMode: { kind: 'private' },
-    cgroupParent: undefined,
-    capAdd: [],
-    capDrop: [],
-    isPrivileged: false,
-    isReadOnly: false,
-    securityOptions: [],
-    devices: [],
-    deviceCgroupRules: [],
-    ulimits: [],
-    sysctls: {},
-    shmSizeBytes: undefined,
-    oomScoreAdj: undefined,
-    resources: NO_RESOURCES,
-    stopSignal: undefined,
-    stopGraceMs: undefined,
-    restart: { kind: 'no' },
-    healthcheck: undefined,
-    logging: undefined,
-    runtime: undefined,
     ...changes,
   };
 }

@@ -4,7 +4,11 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
-import type { Container, ContainerConfig } from '../../src/model/container.ts';
+import {
+  type Container,
+  type ContainerConfig,
+  plainContainerConfig,
+} from '../../src/model/container.ts';
 import { callSocket, type FrameStream, openSocketStream } from '../../src/wire/client.ts';
 import { FRAME } from '../../src/wire/frames.ts';
 import type {
@@ -28,41 +32,8 @@ export function shellConfig(
   changes: Partial<ContainerConfig> = {},
 ): ContainerConfig {
   return {
-    ...({
-      name,
-      image: 'rootfs:/',
-      command: ['sh', '-c', command],
-      environment: {},
-      groupAdd: [],
-      hasTty: false,
-      isStdinOpen: false,
-      hasInit: false,
-      labels: {},
-      annotations: {},
-      mounts: [],
-      networkMode: { kind: 'none' },
-      ports: [],
-      expose: [],
-      extraHosts: {},
-      dns: [],
-      dnsSearch: [],
-      dnsOptions: [],
-      pidMode: { kind: 'private' },
-      ipcMode: { kind: 'private' },
-      utsMode: { kind: 'private' },
-      cgroupMode: { kind: 'private' },
-      capAdd: [],
-      capDrop: [],
-      isPrivileged: false,
-      isReadOnly: false,
-      securityOptions: [],
-      devices: [],
-      deviceCgroupRules: [],
-      ulimits: [],
-      sysctls: {},
-      resources: { isOomKillDisabled: false },
-      restart: { kind: 'no' },
-    } as unknown as ContainerConfig),
+    ...plainContainerConfig(name, 'rootfs:/'),
+    command: ['sh', '-c', command],
     ...changes,
   };
 }

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { OcupError } from '../../base/errors.ts';
 import { ocupVersion } from '../../base/install-root.ts';
-import type { ContainerConfig } from '../../model/container.ts';
+import { type ContainerConfig, plainContainerConfig } from '../../model/container.ts';
 import { toContainerConfig } from '../../plan/container-config.ts';
 import { getService } from '../../plan/selection.ts';
 import { type Call, type CommandDefinition, option } from '../command.ts';
@@ -55,7 +55,8 @@ async function bundleConfig(session: Session, { args, options }: Call): Promise<
   }
   if (image !== undefined) {
     const absolute = absoluteImage(image, session.context.workingDir);
-    return { config: imageConfig(absolute, options.text('platform')), policy: 'missing' };
+    const config = plainContainerConfig('bundle', absolute);
+    return { config: { ...config, platform: options.text('platform') }, policy: 'missing' };
   }
   const project = await session.loadProject({ services: [name ?? ''] });
   const service = getService(project, name ?? '');
@@ -67,71 +68,4 @@ async function bundleConfig(session: Session, { args, options }: Call): Promise<
   const platform = options.text('platform') ?? config.platform;
   const policy = service.pullPolicy?.kind === 'never' ? 'never' : 'missing';
   return { config: { ...config, platform }, policy };
-}
-
-/** A container that is as its image says. */
-function imageConfig(image: string, platform: string | undefined): ContainerConfig {
-  const own = { kind: 'private' } as const;
-  return {
-    name: 'bundle',
-    image,
-    platform,
-    entrypoint: undefined,
-    command: undefined,
-    environment: {},
-    workingDir: undefined,
-    user: undefined,
-    groupAdd: [],
-    hostname: undefined,
-    domainname: undefined,
-    hasTty: false,
-    isStdinOpen: false,
-    hasInit: false,
-    labels: {},
-    annotations: {},
-    mounts: [],
-    networkMode: { kind: 'none' },
-    ports: [],
-    expose: [],
-    extraHosts: {},
-    dns: [],
-    dnsSearch: [],
-    dnsOptions: [],
-    pidMode: own,
-    ipcMode: own,
-    utsMode: own,
-    cgroupMode: own,
-    cgroupParent: undefined,
-    capAdd: [],
-    capDrop: [],
-    isPrivileged: false,
-    isReadOnly: false,
-    securityOptions: [],
-    devices: [],
-    deviceCgroupRules: [],
-    ulimits: [],
-    sysctls: {},
-    shmSizeBytes: undefined,
-    oomScoreAdj: undefined,
-    resources: {
-      memoryBytes: undefined,
-      memoryReservationBytes: undefined,
-      memorySwapBytes: undefined,
-      memorySwappiness: undefined,
-      isOomKillDisabled: false,
-      cpus: undefined,
-      cpuShares: undefined,
-      cpuQuotaUs: undefined,
-      cpuPeriodUs: undefined,
-      cpuset: undefined,
-      pidsLimit: undefined,
-      blkioWeight: undefined,
-    },
-    stopSignal: undefined,
-    stopGraceMs: undefined,
-    restart: { kind: 'no' },
-    healthcheck: undefined,
-    logging: undefined,
-    runtime: undefined,
-  };
 }
