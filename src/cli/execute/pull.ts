@@ -1,4 +1,4 @@
-import type { PullProgress } from '../../wire/protocol.ts';
+import type { PullProgress } from '../../model/pull-progress.ts';
 import { formatDuration } from '../format/duration.ts';
 import type { Image } from '../../model/image.ts';
 import type { ProgressEvent } from '../progress/progress.ts';
