@@ -1,16 +1,14 @@
 import { findErrno, isOcupError, messageOf, OcupError } from '../base/errors.ts';
-import type { Logger } from '../base/logger.ts';
 import { unreachable } from '../base/unreachable.ts';
 import { resolveHealthcheck } from '../bundle/healthcheck.ts';
 import type { Container } from '../model/container.ts';
 import type { ContainerEvent } from '../model/event.ts';
 import type { ShimExit, ShimState } from '../wire/shim.ts';
+import type { ContainerContext } from './container-context.ts';
 import { toContainer } from './container-view.ts';
-import type { EventLog } from './event-log.ts';
 import { failedExit, seenExit, unseenExit } from './exits.ts';
 import { HealthMonitor } from './health-monitor.ts';
 import type { HealthState } from './health.ts';
-import type { Launcher } from './launcher.ts';
 import {
   type Life,
   type LifeEffect,
@@ -20,20 +18,8 @@ import {
   stateOf,
 } from './life.ts';
 import type { ContainerRecord } from './record.ts';
-import type { RecordStore, StoredContainer } from './record-store.ts';
-import { readShimExit, type ShimClient } from './shim-client.ts';
-
-export interface ContainerContext {
-  readonly store: RecordStore;
-  readonly events: EventLog;
-  readonly launcher: Launcher;
-  readonly shims: ShimClient;
-  readonly logger: Logger;
-  /** Runs the work as the only one for this container. */
-  readonly exclusively: <T>(id: string, work: () => Promise<T>) => Promise<T>;
-  /** Told after each change of a container. */
-  readonly onChange: () => void;
-}
+import type { StoredContainer } from './record-store.ts';
+import { readShimExit } from './shim-client.ts';
 
 /** An action of an event, with what it says beside. */
 type ToldAction<T = ContainerEvent> = T extends ContainerEvent
