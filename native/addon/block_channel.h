@@ -71,6 +71,13 @@ class BlockChannel {
     freed_.notify_one();
   }
 
+  /** Frees the blocks; nobody may use the channel any more. */
+  void clear() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    free_.clear();
+    full_.clear();
+  }
+
   void cancel() {
     const std::lock_guard<std::mutex> lock(mutex_);
     is_cancelled_ = true;

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <stdexcept>
 
 #include "addon/decompressor.h"
 #include "addon/sha256.h"
@@ -37,6 +38,10 @@ void LayerPipeline::start() {
       writer_ = std::thread([this] { run(&LayerPipeline::write_files); });
     run(&LayerPipeline::read_blob);
     if (writer_.joinable()) writer_.join();
+    blocks_.clear();
+    blob_.reset();
+    if (failure_) tree_.reset();
+    is_over_ = true;
     on_done_();
   });
 }
@@ -44,6 +49,15 @@ void LayerPipeline::start() {
 void LayerPipeline::cancel() {
   queue_.cancel();
   blocks_.cancel();
+}
+
+void LayerPipeline::drop_tree() {
+  if (is_over_) tree_.reset();
+}
+
+std::unique_ptr<LayerTree> LayerPipeline::take_tree() {
+  if (!is_over_ || !tree_) throw std::logic_error("there is no layer to settle");
+  return std::move(tree_);
 }
 
 void LayerPipeline::join() {

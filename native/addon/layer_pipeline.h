@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -56,13 +57,15 @@ class LayerPipeline {
   void end() { queue_.end(); }
   /** Gives up; `on_done` is called all the same. */
   void cancel();
+  /** Once `on_done` was called, lets go of the unpacked layer; before that does nothing. */
+  void drop_tree();
   void join();
 
   /** After `on_done`: what it came to. Throws what went wrong: SysError, LayerError, Cancelled,
    * std::exception. */
   const PipelineResult& result() const;
-  /** The unpacked layer, after success. */
-  LayerTree& tree() { return *tree_; }
+  /** The unpacked layer, after success and once: it holds its folder open. */
+  std::unique_ptr<LayerTree> take_tree();
   const PipelineRequest& request() const { return request_; }
 
  private:
@@ -82,6 +85,7 @@ class LayerPipeline {
   PipelineResult result_;
   std::mutex mutex_;
   std::exception_ptr failure_;
+  std::atomic<bool> is_over_ = false;
   std::thread reader_;
   std::thread writer_;
 };

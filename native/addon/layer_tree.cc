@@ -266,6 +266,11 @@ void LayerTree::add_whiteout(const SplitPath& path) {
   if (::mknodat(parent.fd, name.c_str(), S_IFCHR, ::makedev(0, 0)) < 0) {
     throw SysError(errno, "mknod", join(parent.path, name));
   }
+  // So that the snapshot is the same each time.
+  constexpr timespec kNoTimes[2] = {};
+  if (::utimensat(parent.fd, name.c_str(), kNoTimes, AT_SYMLINK_NOFOLLOW) < 0) {
+    throw SysError(errno, "utimensat", join(parent.path, name));
+  }
   whiteouts_.insert(join(parent.path, name));
 }
 

@@ -112,16 +112,19 @@ class LayerUnpacker : public Napi::ObjectWrap<LayerUnpacker> {
 
   void end(const Napi::CallbackInfo& /*info*/) { pipeline_->end(); }
 
-  void cancel(const Napi::CallbackInfo& /*info*/) { pipeline_->cancel(); }
+  void cancel(const Napi::CallbackInfo& /*info*/) {
+    pipeline_->cancel();
+    pipeline_->drop_tree();
+  }
 
   /** `settle(folders below, from the top) → promise of what was skipped`; once, after success. */
   Napi::Value settle(const Napi::CallbackInfo& info) {
     return run_on_worker(
         info.Env(),
         [pipeline = pipeline_, below = to_strings(info[0])] {
-          LayerTree& tree = pipeline->tree();
-          settle_layer(tree, pipeline->request().target, below);
-          return tree.skipped();
+          const std::unique_ptr<LayerTree> tree = pipeline->take_tree();
+          settle_layer(*tree, pipeline->request().target, below);
+          return tree->skipped();
         },
         [](Napi::Env env, const Skipped& skipped) { return to_js(env, skipped); });
   }

@@ -244,7 +244,8 @@ function tellSkipped(
   onProgress({ kind: 'warning', message });
 }
 
-async function discard({ blob, folder }: StagedLayer): Promise<void> {
+async function discard({ unpack, blob, folder }: StagedLayer): Promise<void> {
+  unpack?.cancel();
   if (blob !== undefined) await rm(blob, { force: true });
   if (folder !== undefined) await removeTree(folder);
 }

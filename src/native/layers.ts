@@ -49,7 +49,7 @@ export interface LayerUnpack {
   push(bytes: Buffer): Promise<void>;
   /** There are no more pieces. */
   end(): void;
-  /** Gives up: `result` rejects soon. May be called at any time. */
+  /** Gives up: `result` rejects soon. Once it is over, lets go of the folder, which is open until then or `settle`. */
   cancel(): void;
   /**
    * After success, once: fits the layer to those below it, their folders from the top. Folders that the layer never

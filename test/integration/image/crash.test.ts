@@ -1,0 +1,143 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { build } from 'esbuild';
+import { digestOf } from '../../../src/image/documents.ts';
+import { readFile } from 'node:fs/promises';
+import { addImage, layersOf } from '../../support/image-fixture.ts';
+import { ImagesHome } from '../../support/images-home.ts';
+import { TestRegistry } from '../../support/test-registry.ts';
+import { listTree } from '../../support/tree-list.ts';
+import type { TarMember } from '../../support/tar-writer.ts';
+
+const CHILD = resolve(
+  import.meta.dirname,
+  `../../../node_modules/.cache/pull-child-${process.pid}.mjs`,
+);
+
+let home: ImagesHome;
+let registry: TestRegistry;
+
+beforeAll(() =>
+  build({
+    entryPoints: [resolve(import.meta.dirname, '../../support/pull-child.ts')],
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    packages: 'external',
+    outfile: CHILD,
+    logLevel: 'error',
+  }),
+);
+
+afterAll(() => rm(CHILD, { force: true }));
+
+beforeEach(async () => {
+  home = new ImagesHome();
+  await home.open();
+  registry = await TestRegistry.start();
+  const layers = layersOf(manyFiles('base'), manyFiles('middle'), [
+    ...manyFiles('top'),
+    { path: 'base/.wh.f1', content: '' },
+  ]);
+  registry.store.tags.set('app:1', addImage(registry.store, { layers }));
+});
+
+afterEach(async () => {
+  await registry.stop();
+  await home.close();
+});
+
+function manyFiles(folder: string): TarMember[] {
+  return Array.from({ length: 400 }, (_, at) => ({
+    path: `${folder}/f${at}`,
+    content: randomBytes(3000),
+  }));
+}
+
+/** Every blob has its digest, every snapshot is one of `complete`. */
+async function expectValid(
+  dataDir: string,
+  complete: ReadonlyMap<string, readonly string[]>,
+): Promise<void> {
+  const visible = async (folder: string): Promise<string[]> => {
+    const names = await readdir(join(dataDir, folder)).catch(() => []);
+    return names.filter((name) => /^[a-f0-9]{64}$/.test(name));
+  };
+  for (const name of await visible('images/blobs/sha256')) {
+    expect(digestOf(await readFile(join(dataDir, 'images/blobs/sha256', name)))).toBe(
+      `sha256:${name}`,
+    );
+  }
+  for (const name of await visible('snapshots')) {
+    expect(listTree(join(dataDir, 'snapshots', name))).toEqual(complete.get(name));
+  }
+}
+
+describe('a process that is killed while it pulls', () => {
+  test('INVARIANT: a blob or snapshot with its final name is verified and complete', async () => {
+    const name = `${registry.host}/app:1`;
+    await home.pull(name);
+    const complete = new Map<string, string[]>();
+    for (const id of await home.snapshots()) {
+      complete.set(id, listTree(join(home.dataDir, 'snapshots', id)));
+    }
+    const other = new ImagesHome();
+    try {
+      for (let round = 0; round < 12; round += 1) {
+        const child = spawn(process.execPath, [CHILD, other.dataDir, name], {
+          stdio: ['ignore', 'pipe', 'inherit'],
+          env: { ...process.env, NODE_OPTIONS: '' },
+        });
+        await killAfter(child, round * 12);
+        await expectValid(other.dataDir, complete);
+        if (round % 3 === 2)
+          await rm(join(other.dataDir, 'snapshots'), { recursive: true, force: true });
+      }
+      await other.open();
+      expect(await other.leftovers()).toEqual([]);
+      const image = await other.pull(name);
+      await expectValid(other.dataDir, complete);
+      expect(other.images.layerPaths(image)).toHaveLength(3);
+    } finally {
+      await other.close();
+    }
+  });
+});
+
+describe('a full disk', () => {
+  test('is an error that says what to do, and leaves a store that works once there is room', async () => {
+    const data = home.dataDir;
+    await mkdir(data, { recursive: true });
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', data]);
+    try {
+      await home.open();
+      const failed = home.pull(`${registry.host}/app:1`);
+      await expect(failed).rejects.toMatchObject({
+        code: 'E_IMAGE_UNPACK',
+        message: expect.stringMatching(/No space left on device/),
+        hint: expect.stringMatching(/prune/),
+      });
+      expect(await home.leftovers()).toEqual([]);
+      execFileSync('mount', ['-o', 'remount,size=64m', data]);
+      const image = await home.pull(`${registry.host}/app:1`);
+      expect(home.images.layerPaths(image)).toHaveLength(3);
+    } finally {
+      await home.images.close();
+      execFileSync('umount', [data]);
+    }
+  });
+});
+
+/** Kills it so many milliseconds after it began to pull, unless it has ended. */
+async function killAfter(child: ChildProcess, ms: number): Promise<void> {
+  const ended = new Promise((done) => child.once('close', done));
+  await new Promise((done) => child.stdout?.once('data', done));
+  // The moment of the crash is what is varied here, not something to wait for.
+  await pause(ms);
+  child.kill('SIGKILL');
+  await ended;
+}
