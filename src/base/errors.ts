@@ -106,6 +106,11 @@ export function findErrno(error: unknown): string | undefined {
   return typeof code === 'string' && /^E[A-Z0-9]+$/.test(code) ? code : undefined;
 }
 
+/** Anything that was thrown, as an error. */
+export function toError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}
+
 /** The message of anything that was thrown. */
 export function messageOf(error: unknown): string {
   return types.isNativeError(error) ? error.message : String(error);

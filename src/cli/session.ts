@@ -7,7 +7,7 @@ import { noSuchService } from '../plan/selection.ts';
 import { connectSupervisor, findSupervisor, type SupervisorClient } from './connection.ts';
 import type { CommandContext } from './context.ts';
 import type { GlobalOptions } from './globals.ts';
-import { openView, type ViewChanges } from './progress/open-view.ts';
+import { findScreen, openView, type Screen, type ViewChanges } from './progress/open-view.ts';
 import type { ProgressView } from './progress/progress.ts';
 import { writeText } from './write-text.ts';
 
@@ -70,6 +70,11 @@ export class Session {
   /** Opens the view that `--progress` asks for. Whoever opens it ends it. */
   openView(operation: string, options: ViewChanges = {}): ProgressView {
     return openView(operation, this.context, { ...this.globals, ...options });
+  }
+
+  /** The terminal that a picture of progress goes to; undefined where lines are asked for. */
+  findScreen(options: ViewChanges = {}): Screen | undefined {
+    return findScreen(this.context, { ...this.globals, ...options });
   }
 
   /** Loads the project and prints its warnings. @throws E_COMPOSE_… */

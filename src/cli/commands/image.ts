@@ -1,10 +1,9 @@
-import { allOrAbort } from '../../base/all-or-abort.ts';
 import { formatBytes } from '../../base/units.ts';
 import type { Image } from '../../model/image.ts';
 import { formatPlatform } from '../../model/platform.ts';
 import { OcupError } from '../../base/errors.ts';
 import { type CommandDefinition, option } from '../command.ts';
-import { pullImage } from '../execute/pull.ts';
+import { pullAll } from '../execute/pull-all.ts';
 import { formatAgo, formatTimestamp } from '../format/duration.ts';
 import { splitImageName } from '../format/image-name.ts';
 import { formatRows, type ListFormat, type Row } from '../format/template.ts';
@@ -19,23 +18,16 @@ export const imagePullCommand: CommandDefinition = {
     option('-q, --quiet', 'print only the id'),
   ],
   async run(session, { args, options }) {
-    const client = await session.supervisor();
-    const view = session.openView('pull', { isQuiet: options.flag('quiet') });
     const platform = options.text('platform');
-    const { signal } = session;
-    try {
-      const pulled = await allOrAbort(
-        args.map((name) => (either) => {
-          const image = absoluteImage(name, session.context.workingDir);
-          const request = { image, platform, policy: 'always' } as const;
-          return pullImage(request, { client, view, signal: either });
-        }),
-        signal,
-      );
-      if (options.flag('quiet')) await session.print(pulled.map(({ id }) => `${id}\n`).join(''));
-    } finally {
-      view.end();
-    }
+    const isQuiet = options.flag('quiet');
+    const requests = args.map((name) => {
+      const image = absoluteImage(name, session.context.workingDir);
+      return { image, platform, policy: 'always' } as const;
+    });
+    const { pulled, failures } = await pullAll(session, requests, { isQuiet, isForgiving: false });
+    const [failure] = failures;
+    if (failure !== undefined) throw failure;
+    if (isQuiet) await session.print(pulled.map(({ id }) => `${id}\n`).join(''));
     return 0;
   },
 };

@@ -1,9 +1,9 @@
-import { allOrAbort } from '../../base/all-or-abort.ts';
-import { isOcupError, messageOf } from '../../base/errors.ts';
+import { isOcupError } from '../../base/errors.ts';
 import { imageKey } from '../../plan/observed.ts';
 import { getService, selectServices } from '../../plan/selection.ts';
 import { type CommandDefinition, option } from '../command.ts';
-import { pullImage, type PullRequest } from '../execute/pull.ts';
+import type { PullRequest } from '../execute/pull.ts';
+import { pullAll } from '../execute/pull-all.ts';
 
 export const pullCommand: CommandDefinition = {
   name: 'pull',
@@ -28,27 +28,13 @@ export const pullCommand: CommandDefinition = {
       if (isBuilt || (service.hasBuild && options.flag('ignore-buildable'))) continue;
       requests.set(imageKey(image, platform), { image, platform, policy });
     }
-    const client = await session.supervisor();
-    const view = session.openView('pull', { isQuiet: options.flag('quiet') });
     const isForgiving = options.flag('ignore-pull-failures');
-    const { signal } = session;
-    try {
-      await allOrAbort(
-        [...requests.values()].map((request) => async (either) => {
-          try {
-            await pullImage(request, { client, view, signal: either });
-          } catch (error) {
-            if (isOcupError(error, 'E_CANCELLED')) throw error;
-            const details = messageOf(error);
-            view.show({ id: `Image ${request.image}`, status: 'error', text: 'Error', details });
-            if (!isForgiving) throw error;
-          }
-        }),
-        signal,
-      );
-    } finally {
-      view.end();
-    }
+    const { failures } = await pullAll(session, [...requests.values()], {
+      isQuiet: options.flag('quiet'),
+      isForgiving,
+    });
+    const fatal = failures.find((error) => !isForgiving || isOcupError(error, 'E_CANCELLED'));
+    if (fatal !== undefined) throw fatal;
     return 0;
   },
 };

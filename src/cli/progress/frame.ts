@@ -71,12 +71,15 @@ function markOf(event: ProgressEvent, nowMs: number): readonly [string, string] 
   return [SPINNER[step] ?? '', '36'];
 }
 
-/** `[⣿⣿⣀⠀]  12.3MB / 40MB` while bytes come in. */
 function transferText({ event, parts }: ProgressRow): string {
   if (event.status !== 'working') return '';
-  const counted = parts.size === 0 ? [event] : [...parts.values()];
-  const current = counted.reduce((sum, part) => sum + (part.current ?? 0), 0);
-  const total = counted.reduce((sum, part) => sum + (part.total ?? 0), 0);
+  return formatTransfer(parts.size === 0 ? [event] : [...parts.values()]);
+}
+
+/** `[⣿⣿⣀⠀]  12.3MB / 40MB`, of all `parts` together; empty where no bytes are counted. */
+export function formatTransfer(parts: readonly ProgressEvent[]): string {
+  const current = parts.reduce((sum, part) => sum + (part.current ?? 0), 0);
+  const total = parts.reduce((sum, part) => sum + (part.total ?? 0), 0);
   if (total === 0) return '';
   return `[${bar(current / total)}]  ${formatBytes(current)} / ${formatBytes(total)}`;
 }
