@@ -35,9 +35,8 @@ export function hostName(host: string): string {
 
 /** Whether the name or literal address is this machine. */
 export function isLoopback(name: string): boolean {
-  return (
-    name === 'localhost' || name.endsWith('.localhost') || /^127\./.test(name) || name === '::1'
-  );
+  if (isIP(name) === 4) return name.startsWith('127.');
+  return name === 'localhost' || name.endsWith('.localhost') || name === '::1';
 }
 
 const PRIVATE_IPV4 =
