@@ -1,5 +1,6 @@
 import { lstat, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { messageOf } from '../../../src/base/errors.ts';
 import { afterAll, beforeEach, describe, expect, test } from '@jest/globals';
 import {
   type TarMember,
@@ -9,6 +10,7 @@ import {
   writePaxRecords,
   writeTar,
 } from '../../support/tar-writer.ts';
+import { randomLayers } from '../../support/random-layers.ts';
 import { UnpackLab, text } from '../../support/unpack-lab.ts';
 
 const lab = new UnpackLab();
@@ -177,5 +179,22 @@ describe('hostile layers', () => {
       await expect(lab.unpackBytes(bytes, [])).rejects.toMatchObject({ code: 'LAYER_FORMAT' });
     }
     expect(writePaxRecords({ path: 'abc' }).toString()).toBe('12 path=abc\n');
+  });
+
+  test('archives damaged at random end in a layer or an error, and write nothing outside', async () => {
+    const random = (below: number): number => Math.floor(Math.random() * below);
+    for (let run = 0; run < 200; run += 1) {
+      const seed = random(2 ** 31);
+      const bytes = writeTar(randomLayers(seed).flat());
+      for (let count = 1 + random(5); count > 0; count -= 1) {
+        const at = random(bytes.length / 512) * 512 + random(512);
+        bytes[at] = random(256);
+        if (random(2) === 0) withChecksum(bytes.subarray(at - (at % 512), at - (at % 512) + 512));
+      }
+      await lab.unpackBytes(bytes).catch((error: unknown) => {
+        expect(messageOf(error)).not.toBe('');
+      });
+    }
+    expect(await readdir(outside)).toEqual(['victim']);
   });
 });
