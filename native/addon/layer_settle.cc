@@ -20,10 +20,6 @@ namespace ocup {
 
 namespace {
 
-std::string join(const std::string& folder, const std::string& name) {
-  return folder.empty() ? name : folder + "/" + name;
-}
-
 /** Leaves the folder's time as it was before something in it changed. */
 class KeptTime {
  public:
@@ -152,7 +148,7 @@ class Settling {
       const std::string name =
           path.substr(start, slash == std::string::npos ? slash : slash - start);
       start = slash == std::string::npos ? slash : slash + 1;
-      place = join(place, name);
+      place = join_path(place, name);
       {
         const KeptTime kept(at.get());
         if (::mkdirat(at.get(), name.c_str(), 0755) == 0) {

@@ -21,18 +21,11 @@ namespace ocup {
 
 namespace {
 
-constexpr std::string_view kWhiteout = ".wh.";
-constexpr std::string_view kMetadata = ".wh..wh.";
-constexpr std::string_view kOpaque = ".wh..wh..opq";
 /** Folders kept open: archives stay in one for a while and come back to those above it. */
 constexpr size_t kMaxOpenFolders = 64;
 /** As many links as the kernel follows in one path. */
 constexpr int kMaxLinks = 40;
 constexpr mode_t kSpecialBits = 07000;
-
-std::string join(const std::string& folder, const std::string& name) {
-  return folder.empty() ? name : folder + "/" + name;
-}
 
 /** Not there: undefined. */
 std::optional<struct stat> find_stat(int folder_fd, const std::string& name) {
@@ -49,60 +42,11 @@ std::string read_link(int folder_fd, const std::string& name) {
   return {target, static_cast<size_t>(length)};
 }
 
-/** Puts the names in `path` in front of those that are still to walk. */
-void push_names(std::deque<std::string>& names, std::string_view path) {
-  std::vector<std::string> found;
-  while (!path.empty()) {
-    const size_t slash = path.find('/');
-    const std::string_view name = path.substr(0, slash);
-    if (!name.empty() && name != ".") found.emplace_back(name);
-    path.remove_prefix(slash == std::string_view::npos ? path.size() : slash + 1);
-  }
-  names.insert(names.begin(), found.begin(), found.end());
-}
-
-/** Bookkeeping of AUFS, which layers carry along: no file of the image. */
-bool is_bookkeeping(const std::string& path) {
-  const size_t at = path.starts_with(kMetadata) ? 0 : path.find("/.wh..wh.");
-  if (at == std::string::npos) return false;
-  return std::string_view(path).substr(at == 0 ? 0 : at + 1) != kOpaque;
-}
-
 FileMetadata metadata_of(const TarEntry& entry) {
   return {entry.mode, entry.uid, entry.gid, entry.modified, entry.attributes};
 }
 
 }  // namespace
-
-std::string clean_path(std::string_view path) {
-  std::vector<std::string_view> names;
-  size_t length = 0;
-  for (std::string_view rest = path; !rest.empty();) {
-    const size_t slash = rest.find('/');
-    const std::string_view name = rest.substr(0, slash);
-    rest.remove_prefix(slash == std::string_view::npos ? rest.size() : slash + 1);
-    if (name.empty() || name == ".") continue;
-    if (name != "..") {
-      names.push_back(name);
-      length += name.size() + 1;
-      if (length >= PATH_MAX) fail_limit("a name in the layer is longer than 4095 bytes");
-      continue;
-    }
-    if (names.empty())
-      fail_format("a name in the layer leads out of it: " + std::string(path.substr(0, 256)));
-    length -= names.back().size() + 1;
-    names.pop_back();
-  }
-  std::string result;
-  for (const std::string_view name : names) result.append(result.empty() ? "" : "/").append(name);
-  return result;
-}
-
-SplitPath split_path(const std::string& path) {
-  const size_t slash = path.find_last_of('/');
-  if (slash == std::string::npos) return {"", path};
-  return {path.substr(0, slash), path.substr(slash + 1)};
-}
 
 LayerTree::LayerTree(const std::string& folder, bool is_base, LayerLimits limits)
     : root_(open_file(folder, O_RDONLY | O_DIRECTORY)),
@@ -117,11 +61,11 @@ void LayerTree::begin(const TarEntry& entry) {
   file_.reset();
   if (is_bookkeeping(path)) return;
   const SplitPath split = split_path(path);
-  if (split.name.starts_with(kWhiteout)) return add_whiteout(split);
+  if (split.name.starts_with(kWhiteoutPrefix)) return add_whiteout(split);
   if (entry.type == TarType::kFolder) return add_folder(entry, path);
   if (path.empty()) fail_format("the layer replaces the top folder by something else");
   const LayerFolder parent = find_parent(split.parent);
-  forget_link(join(parent.path, split.name));
+  forget_link(join_path(parent.path, split.name));
   switch (entry.type) {
     case TarType::kFile:
       return add_file(entry, parent, split.name);
@@ -231,12 +175,12 @@ LayerFolder LayerTree::walk(const std::string& path) {
     }
     if (!stat || is_whiteout(*stat)) {
       make_folder({at, here.get()}, name);
-      unspoken_.insert(join(at, name));
+      unspoken_.insert(join_path(at, name));
     } else if (!S_ISDIR(stat->st_mode)) {
       throw SysError(ENOTDIR, "open", path);
     }
     if (at.size() + name.size() + 1 >= PATH_MAX) throw SysError(ENAMETOOLONG, "open", path);
-    go_to(join(at, name));
+    go_to(join_path(at, name));
   }
   if (open_folders_.size() == kMaxOpenFolders) open_folders_.clear();
   const auto place = open_folders_.insert_or_assign(at, std::move(here)).first;
@@ -244,14 +188,14 @@ LayerFolder LayerTree::walk(const std::string& path) {
 }
 
 void LayerTree::add_whiteout(const SplitPath& path) {
-  if (path.name == kOpaque) {
+  if (path.name == kOpaqueName) {
     const LayerFolder folder = find_parent(path.parent);
     if (is_base_) return;
     const UniqueFd fd = open_file(folder.fd, ".", O_RDONLY | O_DIRECTORY);
     mark_opaque(fd.get(), privileges_);
     return;
   }
-  const std::string name = path.name.substr(kWhiteout.size());
+  const std::string name = path.name.substr(kWhiteoutPrefix.size());
   if (name.empty() || name == "." || name == "..")
     fail_format("the layer removes a file without a name");
   if (is_base_) return;
@@ -264,14 +208,14 @@ void LayerTree::add_whiteout(const SplitPath& path) {
     return;
   }
   if (::mknodat(parent.fd, name.c_str(), S_IFCHR, ::makedev(0, 0)) < 0) {
-    throw SysError(errno, "mknod", join(parent.path, name));
+    throw SysError(errno, "mknod", join_path(parent.path, name));
   }
   // So that the snapshot is the same each time.
   constexpr timespec kNoTimes[2] = {};
   if (::utimensat(parent.fd, name.c_str(), kNoTimes, AT_SYMLINK_NOFOLLOW) < 0) {
-    throw SysError(errno, "utimensat", join(parent.path, name));
+    throw SysError(errno, "utimensat", join_path(parent.path, name));
   }
-  whiteouts_.insert(join(parent.path, name));
+  whiteouts_.insert(join_path(parent.path, name));
 }
 
 void LayerTree::add_folder(const TarEntry& entry, const std::string& path) {
@@ -279,7 +223,7 @@ void LayerTree::add_folder(const TarEntry& entry, const std::string& path) {
   if (!path.empty()) {
     const SplitPath split = split_path(path);
     const LayerFolder parent = find_parent(split.parent);
-    place = join(parent.path, split.name);
+    place = join_path(parent.path, split.name);
     forget_link(place);
     const std::optional<struct stat> stat = find_stat(parent.fd, split.name);
     if (!stat || !S_ISDIR(stat->st_mode)) make_folder(parent, split.name);
@@ -291,7 +235,7 @@ void LayerTree::add_folder(const TarEntry& entry, const std::string& path) {
 /** In the place of something else, such as a whiteout of the same layer, it hides what is below it.
  */
 void LayerTree::make_folder(const LayerFolder& parent, const std::string& name) {
-  const std::string path = join(parent.path, name);
+  const std::string path = join_path(parent.path, name);
   const bool was_removed = find_stat(parent.fd, name).has_value();
   if (was_removed) make_way(parent, name);
   if (::mkdirat(parent.fd, name.c_str(), 0700) < 0) throw SysError(errno, "mkdir", path);
@@ -308,14 +252,14 @@ void LayerTree::add_file(const TarEntry& entry, const LayerFolder& parent,
     make_way(parent, name);
     fd = ::openat(parent.fd, name.c_str(), kFlags, entry.mode & 0777);
   }
-  if (fd < 0) throw SysError(errno, "open", join(parent.path, name));
+  if (fd < 0) throw SysError(errno, "open", join_path(parent.path, name));
   file_.reset(fd);
   file_entry_ = entry;
 }
 
 void LayerTree::add_hard_link(const TarEntry& entry, const LayerFolder& parent,
                               const std::string& name) {
-  const std::string path = join(parent.path, name);
+  const std::string path = join_path(parent.path, name);
   const SplitPath target = split_path(clean_path(entry.link));
   if (target.name.empty()) fail_format("hard link " + path + " has no target");
   const int parent_fd = parent.fd;
@@ -334,12 +278,12 @@ void LayerTree::add_hard_link(const TarEntry& entry, const LayerFolder& parent,
     return;
   }
   if (present) make_way(parent, name);
-  pending_links_.push_back({path, join(target.parent, target.name)});
+  pending_links_.push_back({path, join_path(target.parent, target.name)});
 }
 
 void LayerTree::add_symlink(const TarEntry& entry, const LayerFolder& parent,
                             const std::string& name) {
-  const std::string path = join(parent.path, name);
+  const std::string path = join_path(parent.path, name);
   if (entry.link.size() >= PATH_MAX)
     fail_limit("target of symbolic link " + path + " is longer than 4095 bytes");
   int result = ::symlinkat(entry.link.c_str(), parent.fd, name.c_str());
@@ -353,7 +297,7 @@ void LayerTree::add_symlink(const TarEntry& entry, const LayerFolder& parent,
 
 void LayerTree::add_node(const TarEntry& entry, const LayerFolder& parent,
                          const std::string& name) {
-  const std::string path = join(parent.path, name);
+  const std::string path = join_path(parent.path, name);
   if (find_stat(parent.fd, name)) make_way(parent, name);
   mode_t type = S_IFIFO;
   if (entry.type == TarType::kCharDevice) type = S_IFCHR;
@@ -377,18 +321,18 @@ void LayerTree::apply_to_node(const TarEntry& entry, const LayerFolder& parent,
   const bool has_mode = entry.type != TarType::kSymlink;
   if (has_mode && (entry.mode & kSpecialBits) != 0 &&
       ::fchmodat(parent.fd, name.c_str(), entry.mode, 0) < 0) {
-    throw SysError(errno, "chmod", join(parent.path, name));
+    throw SysError(errno, "chmod", join_path(parent.path, name));
   }
   set_attributes_at(parent.fd, name, entry.attributes, privileges_, skipped_);
   const timespec times[2] = {entry.modified, entry.modified};
   if (::utimensat(parent.fd, name.c_str(), times, AT_SYMLINK_NOFOLLOW) < 0) {
-    throw SysError(errno, "utimensat", join(parent.path, name));
+    throw SysError(errno, "utimensat", join_path(parent.path, name));
   }
 }
 
 /** Takes away what is at `name`, so that something else can take its place. */
 void LayerTree::make_way(const LayerFolder& parent, const std::string& name) {
-  forget(join(parent.path, name));
+  forget(join_path(parent.path, name));
   remove_tree(parent.fd, name);
 }
 

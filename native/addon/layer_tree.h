@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "addon/file_metadata.h"
+#include "addon/layer_path.h"
 #include "addon/tar_entry.h"
 #include "base/unique_fd.h"
 
@@ -30,18 +31,6 @@ struct LayerFolder {
   std::string path;
   int fd;
 };
-
-/** A path of a member, cut before its last name. */
-struct SplitPath {
-  std::string parent;
-  std::string name;
-};
-
-/** `usr/lib/x` without `.`, empty names, or `/` in front; `..` is worked off. Throws LayerError
- * when it leads above the top or is too long. */
-std::string clean_path(std::string_view path);
-
-SplitPath split_path(const std::string& path);
 
 /**
  * Writes the members of one layer into a folder, in the form that overlayfs takes as a lower layer:

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "addon/file_metadata.h"
+#include "addon/layer_path.h"
 #include "base/error.h"
 #include "base/file.h"
 
@@ -17,17 +18,6 @@ namespace ocup {
 namespace {
 
 constexpr int kMaxLinks = 40;
-
-void push_names(std::deque<std::string>& names, std::string_view path) {
-  std::vector<std::string> found;
-  while (!path.empty()) {
-    const size_t slash = path.find('/');
-    const std::string_view name = path.substr(0, slash);
-    if (!name.empty() && name != ".") found.emplace_back(name);
-    path.remove_prefix(slash == std::string_view::npos ? path.size() : slash + 1);
-  }
-  names.insert(names.begin(), found.begin(), found.end());
-}
 
 std::string read_link(int layer_fd, const std::string& path) {
   char target[PATH_MAX];
@@ -53,7 +43,7 @@ Found MergedView::top() const {
 }
 
 std::optional<Found> MergedView::find_in(const Found& folder, const std::string& name) const {
-  Found found = {0, folder.path.empty() ? name : folder.path + "/" + name, {}, {}};
+  Found found = {0, join_path(folder.path, name), {}, {}};
   for (const size_t layer : folder.layers) {
     struct stat stat = {};
     const int fd = layers_[layer].get();

@@ -7,6 +7,7 @@
 
 #include "addon/tar_entry.h"
 #include "addon/tar_extended.h"
+#include "addon/tar_header.h"
 
 namespace ocup {
 
@@ -41,11 +42,13 @@ class TarReader {
   };
 
   void take_block(const char* block);
-  void start_member(const char* header);
+  void start_member(const char* block);
+  void read_entry(const TarHeader& header, TarType type, const std::string& path);
   void start_extension(char type, uint64_t size);
   void finish_extension();
-  void add_gnu_extents(const char* extents, size_t count);
-  void read_gnu_sparse(const char* header);
+  void add_gnu_extents(std::string_view map);
+  void read_gnu_sparse(const TarHeader& header);
+  void read_pax_sparse();
   void start_data();
   bool add_map_block(std::string_view block);
   size_t take_data(std::string_view bytes);
