@@ -32,6 +32,12 @@ export function unpackError(error: unknown, layer: Descriptor): unknown {
   }
 }
 
+/** Whether the bytes of a blob are to blame, such as those that a disk has lost. */
+export function isDamage(error: unknown): boolean {
+  if (isOcupError(error, 'E_IMAGE_DIGEST')) return true;
+  return types.isNativeError(error) && 'code' in error && error.code === 'LAYER_FORMAT';
+}
+
 /** The first twelve digits, as they are shown everywhere. */
 export function shortDigest(digest: string): string {
   return digest.replace(/^sha256:/, '').slice(0, 12);

@@ -11,7 +11,7 @@ import { type LayerUnpack, type UnpackLimits, startUnpack } from '../native/laye
 import { removeTree } from '../native/trees.ts';
 import type { PullProgress } from '../model/pull-progress.ts';
 import { FileSync } from './file-sync.ts';
-import { shortDigest, unpackError } from './layer-errors.ts';
+import { isDamage, shortDigest, unpackError } from './layer-errors.ts';
 import { LayerProgress } from './layer-progress.ts';
 import type { ImageLayout } from './layout.ts';
 import type { SnapshotStore } from './snapshots.ts';
@@ -163,10 +163,15 @@ export class LayerStore {
       unpack.cancel();
       await unpack.result.catch(() => undefined);
       await discard({ unpack, blob, folder });
-      // Whoever had the blob verified has since given it its final name, or has given up.
-      const isGone = findErrno(error) === 'ENOENT' && source !== this.layout.blobPath(layer.digest);
-      if (source !== undefined && isGone && !call.signal.aborted) {
-        return await this.transfer(plan, await this.locate(layer), context);
+      if (source !== undefined && !call.signal.aborted) {
+        const isStored = source === this.layout.blobPath(layer.digest);
+        // Whoever had the blob verified has since given it its final name, or has given up.
+        const isGone = findErrno(error) === 'ENOENT' && !isStored;
+        if (isGone) return await this.transfer(plan, await this.locate(layer), context);
+        if (isStored && isDamage(error)) {
+          await rm(source, { force: true });
+          return await this.transfer(plan, undefined, context);
+        }
       }
       throw call.signal.aborted ? cancelled(call.signal) : unpackError(error, layer);
     } finally {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { ServerResponse } from 'node:http';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { eventually } from '../../support/eventually.ts';
@@ -411,6 +412,28 @@ describe('blobs', () => {
     await expect(pull()).rejects.toMatchObject({
       message: expect.stringMatching(/toomanyrequests/),
     });
+  });
+
+  test('what the disk has lost is fetched again', async () => {
+    const found = await pull();
+    const blobs = join(home.dataDir, 'images/blobs/sha256');
+    const damage = async (digest: string): Promise<void> => {
+      const path = join(blobs, digest.slice(7));
+      const bytes = await readFile(path);
+      bytes[bytes.length - 20]! ^= 1;
+      await writeFile(path, bytes);
+    };
+    await damage(layer.digest);
+    await damage(image.digest);
+    await damage(found.id);
+    await rm(join(home.dataDir, 'snapshots'), { recursive: true });
+    await home.open();
+    await expect(pull({ policy: 'never' })).rejects.toMatchObject({ code: 'E_IMAGE_NOT_FOUND' });
+    await pull({ policy: 'missing' });
+    await expectWhole();
+    for (const digest of [layer.digest, image.digest, found.id]) {
+      expect(digestOf(await readFile(join(blobs, digest.slice(7))))).toBe(digest);
+    }
   });
 
   test('a foreign layer comes from its own address, or else from the registry', async () => {
