@@ -28,6 +28,7 @@
         'native/runtime/attend.cc',
         'native/runtime/cgroup.cc',
         'native/runtime/cgroup_devices.cc',
+        'native/runtime/cgroup_entry.cc',
         'native/runtime/cgroup_hierarchies.cc',
         'native/runtime/cgroup_tree.cc',
         'native/runtime/cgroup_v1.cc',

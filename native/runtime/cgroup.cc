@@ -124,8 +124,13 @@ void Cgroup::require_unused() const {
   }
 }
 
-void Cgroup::create(bool may_fail) {
+void Cgroup::create_v1(bool may_fail) { create(false, may_fail); }
+
+void Cgroup::create_v2(bool may_fail) { create(true, may_fail); }
+
+void Cgroup::create(bool is_v2, bool may_fail) {
   std::erase_if(folders_, [&](const CgroupFolder& folder) {
+    if (folder.is_v2 != is_v2) return false;
     try {
       make_cgroup_folder(folder);
       return false;
@@ -137,24 +142,22 @@ void Cgroup::create(bool may_fail) {
   });
 }
 
-void Cgroup::attach(pid_t pid) const {
-  for (const auto& folder : folders_) attach_to(folder.folder(), pid);
+void Cgroup::attach_v2(pid_t pid) const {
+  if (const CgroupFolder* folder = find_v2()) attach_to(folder->folder(), pid);
 }
 
-void Cgroup::attach_beside(pid_t pid, pid_t neighbour) const {
-  for (const auto& folder : folders_) {
-    try {
-      attach_to(folder.folder(), pid);
-    } catch (const SysError& error) {
-      // A version 2 cgroup that hands controllers down takes no processes: an init system inside
-      // did that.
-      if (!folder.is_v2 || error.error_number() != EBUSY) throw;
-      const std::string text = read_file("/proc/" + std::to_string(neighbour) + "/cgroup");
-      const size_t start = text.find("0::");
-      if (start == std::string::npos) throw;
-      const std::string path = text.substr(start + 3, text.find('\n', start) - start - 3);
-      attach_to(folder.mount + path, pid);
-    }
+void Cgroup::attach_v2_beside(pid_t pid, pid_t neighbour) const {
+  try {
+    attach_v2(pid);
+  } catch (const SysError& error) {
+    // A version 2 cgroup that hands controllers down takes no processes: an init system inside
+    // did that.
+    if (error.error_number() != EBUSY) throw;
+    const std::string text = read_file("/proc/" + std::to_string(neighbour) + "/cgroup");
+    const size_t start = text.find("0::");
+    if (start == std::string::npos) throw;
+    const std::string path = text.substr(start + 3, text.find('\n', start) - start - 3);
+    attach_to(find_v2()->mount + path, pid);
   }
 }
 

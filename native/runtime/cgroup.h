@@ -62,11 +62,13 @@ class Cgroup {
    * Makes the folders. The last one has to be new or empty of processes.
    * `may_fail` (no root privileges): what cannot be made is left out.
    */
-  void create(bool may_fail);
-  void attach(pid_t pid) const;
+  void create_v1(bool may_fail);
+  void create_v2(bool may_fail);
+  /** Moves a process into the cgroup of version 2; see cgroup_entry.h for a faster way. */
+  void attach_v2(pid_t pid) const;
   /** The same for one more process beside `neighbour`, which may have moved below the container's
    * own cgroup. */
-  void attach_beside(pid_t pid, pid_t neighbour) const;
+  void attach_v2_beside(pid_t pid, pid_t neighbour) const;
   void apply(const Resources& resources) const;
   /** Denies every device that `rules` do not allow. */
   void apply_devices(const std::vector<DeviceRule>& rules) const;
@@ -87,10 +89,11 @@ class Cgroup {
   void write_record(JsonWriter& writer) const;
   const std::vector<CgroupFolder>& folders() const { return folders_; }
   bool is_unified() const { return folders_.size() == 1 && folders_[0].is_v2; }
+  const CgroupFolder* find_v2() const;
 
  private:
+  void create(bool is_v2, bool may_fail);
   const CgroupFolder* find(std::string_view controller) const;
-  const CgroupFolder* find_v2() const;
 
   std::vector<CgroupFolder> folders_;
 };

@@ -34,6 +34,9 @@ std::string folder_at(const CgroupFolder& folder, const std::string& path) {
 /** In version 2 a child has only those controllers that its parent hands down. */
 void hand_down_controllers(const std::string& parent) {
   const std::string available = read_file(parent + "/cgroup.controllers");
+  if (available.size() <= 1) return;
+  // A write waits for cgroups that were removed a moment ago, even when it changes nothing.
+  if (read_file(parent + "/cgroup.subtree_control") == available) return;
   size_t start = 0;
   while (start < available.size()) {
     const size_t end = std::min(available.find_first_of(" \n", start), available.size());

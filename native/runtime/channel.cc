@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <span>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -21,50 +22,65 @@ struct Header {
   int error_number;
 };
 
-void send_with_fd(int socket_fd, iovec* parts, size_t count, int fd) {
+void send_with_fds(int socket_fd, std::span<iovec> parts, std::span<const int> fds) {
   msghdr message = {};
-  message.msg_iov = parts;
-  message.msg_iovlen = count;
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  if (fd >= 0) {
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * kMaxFds)] = {};
+  if (fds.size() > kMaxFds) throw SysError(E2BIG, "sendmsg");
+  if (!fds.empty()) {
     message.msg_control = control;
-    message.msg_controllen = sizeof control;
+    message.msg_controllen = CMSG_SPACE(fds.size_bytes());
     cmsghdr* header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    std::memcpy(CMSG_DATA(header), &fd, sizeof fd);
+    header->cmsg_len = CMSG_LEN(fds.size_bytes());
+    std::memcpy(CMSG_DATA(header), fds.data(), fds.size_bytes());
   }
   if (retry_interrupted([&] { return ::sendmsg(socket_fd, &message, MSG_NOSIGNAL); }) < 0) {
     throw SysError(errno, "sendmsg");
   }
 }
 
-UniqueFd received_fd(msghdr& message) {
+std::vector<UniqueFd> received_fds(msghdr& message) {
+  std::vector<UniqueFd> fds;
   for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
        header = CMSG_NXTHDR(&message, header)) {
     if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
-    int fd = -1;
-    std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
-    return UniqueFd(fd);
+    const size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (size_t i = 0; i < count; ++i) {
+      int fd = -1;
+      std::memcpy(&fd, CMSG_DATA(header) + i * sizeof fd, sizeof fd);
+      fds.emplace_back(fd);
+    }
   }
-  return UniqueFd();
+  return fds;
+}
+
+void send_message(int socket_fd, Header header, std::string_view text, std::span<const int> fds) {
+  if (text.size() > kMaxText) text = text.substr(0, kMaxText);
+  iovec parts[2] = {{&header, sizeof header}, {const_cast<char*>(text.data()), text.size()}};
+  send_with_fds(socket_fd, {parts, text.empty() ? size_t{1} : size_t{2}}, fds);
 }
 
 }  // namespace
 
 void Channel::send(Step step, int error_number, std::string_view text, int fd) const {
-  Header header = {static_cast<unsigned>(step), error_number};
-  if (text.size() > kMaxText) text = text.substr(0, kMaxText);
-  iovec parts[2] = {{&header, sizeof header}, {const_cast<char*>(text.data()), text.size()}};
-  send_with_fd(fd_.get(), parts, text.empty() ? 1 : 2, fd);
+  send_message(fd_.get(), {static_cast<unsigned>(step), error_number}, text,
+               {&fd, fd < 0 ? size_t{0} : size_t{1}});
+}
+
+void Channel::send_all(Step step, std::string_view text, const std::vector<UniqueFd>& fds) const {
+  std::vector<int> numbers;
+  for (const auto& fd : fds) numbers.push_back(fd.get());
+  send_message(fd_.get(), {static_cast<unsigned>(step), 0}, text, numbers);
 }
 
 bool Channel::receive(Message& message, int flags) const {
   Header header = {};
   char text[kMaxText];
   iovec parts[2] = {{&header, sizeof header}, {text, sizeof text}};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * kMaxFds)] = {};
   msghdr received = {};
   received.msg_iov = parts;
   received.msg_iovlen = 2;
@@ -83,7 +99,7 @@ bool Channel::receive(Message& message, int flags) const {
   message.step = static_cast<Step>(header.step);
   message.error_number = header.error_number;
   message.text.assign(text, static_cast<size_t>(length) - sizeof header);
-  message.fd = received_fd(received);
+  message.fds = received_fds(received);
   return true;
 }
 
@@ -115,7 +131,7 @@ ChannelPair make_channel() {
 
 void send_fd(int socket_fd, int fd, std::string_view text) {
   iovec part = {const_cast<char*>(text.data()), text.size()};
-  send_with_fd(socket_fd, &part, 1, fd);
+  send_with_fds(socket_fd, {&part, 1}, {&fd, 1});
 }
 
 UniqueFd connect_unix(const std::string& path) {

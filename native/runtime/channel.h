@@ -3,6 +3,7 @@
 #include <exception>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/unique_fd.h"
 
@@ -13,7 +14,7 @@ namespace ocup {
 //   runtime                                             first process
 //     │ clone3 ──────────────────────────────────────────▶ │
 //     │ 1 kIdsMapped       (a new user namespace only) ──▶ │ becomes root there; mounts
-//     │ 2 kCgroupReady ──────────────────────────────────▶ │ cgroup namespace, cgroup mounts
+//     │ 2 kCgroupReady + fds ────────────────────────────▶ │ enters them; namespace and mounts of cgroups
 //     │ ◀────────── 3 kNamespacesReady    (only with hooks) │
 //     │ 4 kHooksRun ─────────────────────────────────────▶ │ pivot_root, ids, looks for the program
 //     │ ◀────────── 5 kTerminal + fd  (without its socket)  │
@@ -34,11 +35,17 @@ enum class Step : unsigned {
   kFailed,
 };
 
+/** More hierarchies of cgroups than any kernel has. */
+inline constexpr size_t kMaxFds = 32;
+
 struct Message {
   Step step;
   int error_number = 0;
   std::string text;
-  UniqueFd fd;
+  std::vector<UniqueFd> fds;
+
+  /** The first descriptor; empty when there is none. */
+  UniqueFd take_fd() { return fds.empty() ? UniqueFd() : std::move(fds.front()); }
 };
 
 /** One end of the talk. Messages keep their borders. */
@@ -48,6 +55,9 @@ class Channel {
 
   /** Throws SysError. A descriptor is passed along when it is not -1. */
   void send(Step step, int error_number = 0, std::string_view text = {}, int fd = -1) const;
+
+  /** The same with any number of descriptors, up to kMaxFds. */
+  void send_all(Step step, std::string_view text, const std::vector<UniqueFd>& fds) const;
 
   /** Waits for a message. False at end of file: the other side is gone. Throws SysError. */
   bool receive(Message& message) const { return receive(message, 0); }

@@ -42,6 +42,14 @@ long clone3(uint64_t flags, int exit_signal) {
   return ::syscall(SYS_clone3, &arguments, sizeof arguments);
 }
 
+long clone_into_cgroup(uint64_t flags, int cgroup) {
+  struct clone_args arguments = {};
+  arguments.flags = flags | CLONE_INTO_CGROUP;
+  arguments.exit_signal = SIGCHLD;
+  arguments.cgroup = static_cast<uint64_t>(cgroup);
+  return ::syscall(SYS_clone3, &arguments, sizeof arguments);
+}
+
 void write_time_offsets(const std::vector<TimeOffset>& offsets) {
   std::string text;
   for (const auto& offset : offsets) {
@@ -134,8 +142,8 @@ void write_map(pid_t pid, const char* file, const char* helper,
 
 }  // namespace
 
-pid_t clone_process(const ClonePlan& plan) {
-  if (plan.user_ns >= 0) return clone_by_way_of_user_ns(plan);
+Cloned clone_process(const ClonePlan& plan) {
+  if (plan.user_ns >= 0) return {clone_by_way_of_user_ns(plan), false};
   std::optional<Detour> time_detour;
   std::optional<Detour> pid_detour;
   if (plan.has_new_time_ns) {
@@ -146,11 +154,14 @@ pid_t clone_process(const ClonePlan& plan) {
     pid_detour.emplace("/proc/self/ns/pid", CLONE_NEWPID);
     if (::setns(plan.pid_ns, CLONE_NEWPID) < 0) throw SysError(errno, "setns", "pid");
   }
-  const long pid = clone3(plan.flags, SIGCHLD);
+  long pid = plan.cgroup < 0 ? -1 : clone_into_cgroup(plan.flags, plan.cgroup);
+  const bool is_born_in_cgroup = pid >= 0;
+  // A kernel or a cgroup that will not have it so may have it the other way, or say why it cannot.
+  if (!is_born_in_cgroup) pid = clone3(plan.flags, SIGCHLD);
   if (pid < 0) throw SysError(errno, "clone3");
   if (pid == 0 && time_detour) time_detour->stay();
   if (pid == 0 && pid_detour) pid_detour->stay();
-  return static_cast<pid_t>(pid);
+  return {static_cast<pid_t>(pid), is_born_in_cgroup};
 }
 
 void write_id_maps(pid_t pid, const std::vector<IdMapping>& uids,

@@ -18,10 +18,18 @@ struct ClonePlan {
   /** A new time namespace is set before anyone is born into it. */
   bool has_new_time_ns = false;
   const std::vector<TimeOffset>* time_offsets = nullptr;
+  /** A cgroup of version 2 to be born in, as far as that can be done; -1 is none. */
+  int cgroup = -1;
 };
 
-/** Returns the child's pid, and 0 in the child. It is our child in every case. Throws SysError. */
-pid_t clone_process(const ClonePlan& plan);
+struct Cloned {
+  /** 0 in the child. */
+  pid_t pid;
+  bool is_born_in_cgroup;
+};
+
+/** The child is ours in every case. Throws SysError. */
+Cloned clone_process(const ClonePlan& plan);
 
 /** Writes uid_map and gid_map of the child. Throws SysError. */
 void write_id_maps(pid_t pid, const std::vector<IdMapping>& uids,

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/process.h"
+#include "runtime/cgroup_entry.h"
 #include "runtime/clone_process.h"
 #include "runtime/container.h"
 #include "runtime/first_process.h"
@@ -99,7 +100,7 @@ class Creation {
     const Process& process = *spec_.process;
     if (process.oom_score_adj) write_oom_score(pid, *process.oom_score_adj);
     make_cgroups(pid);
-    channel.send(Step::kCgroupReady);
+    admit_to_cgroups(channel, state_.cgroup);
     run_runtime_hooks(channel);
     await_ready(channel);
     state_.is_complete = true;
@@ -178,7 +179,11 @@ class Creation {
       if (join.flag == CLONE_NEWUSER) plan.user_ns = join.fd.get();
       if (join.flag == CLONE_NEWPID) plan.pid_ns = join.fd.get();
     }
-    const pid_t pid = clone_process(plan);
+    // The rest of them are made while the first process builds its root.
+    state_.cgroup.create_v2(options_.is_rootless);
+    const UniqueFd birth_cgroup = open_birth_cgroup(state_.cgroup);
+    plan.cgroup = birth_cgroup.get();
+    const auto [pid, is_born_in_cgroup] = clone_process(plan);
     if (pid == 0) {
       is_undone_by_us_ = false;
       channel.runtime.close();
@@ -190,6 +195,7 @@ class Creation {
     }
     channel.child.close();
     state_.pid = pid;
+    is_born_in_cgroup_ = is_born_in_cgroup;
     const auto process = find_process(pid);
     if (!process) throw UserError("the container's first process ended at once");
     state_.start_time = process->start_time;
@@ -197,8 +203,8 @@ class Creation {
   }
 
   void make_cgroups(pid_t pid) {
-    state_.cgroup.create(options_.is_rootless);
-    state_.cgroup.attach(pid);
+    state_.cgroup.create_v1(options_.is_rootless);
+    if (!is_born_in_cgroup_) state_.cgroup.attach_v2(pid);
     state_.cgroup.apply(spec_.resources);
     if (!options_.is_rootless) {
       state_.cgroup.apply_devices(with_default_devices(spec_.resources.devices));
@@ -218,7 +224,7 @@ class Creation {
 
   void await_ready(const Channel& channel) {
     if (spec_.process->has_terminal && options_.console_socket.empty()) {
-      terminal_ = channel.expect(Step::kTerminal).fd;
+      terminal_ = channel.expect(Step::kTerminal).take_fd();
     }
     channel.expect(Step::kReady);
   }
@@ -247,6 +253,7 @@ class Creation {
   ContainerState state_;
   StateFolder folder_;
   UniqueFd terminal_;
+  bool is_born_in_cgroup_ = false;
   bool is_undone_by_us_ = true;
 };
 

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/process.h"
+#include "runtime/cgroup_entry.h"
 #include "runtime/clone_process.h"
 #include "runtime/container.h"
 #include "runtime/identity.h"
@@ -113,7 +114,7 @@ void hand_over_terminal(const Joining& joining, const Channel& channel, int root
     close_all_but(
         {channel.fd(), joining.console_socket.get(), joining.first_process.get(), log_fd()},
         joining.launch);
-    channel.expect(Step::kCgroupReady);
+    enter_cgroups(channel);
     start_session(joining.launch);
     if (joining.flags != 0 && ::setns(joining.first_process.get(), joining.flags) < 0) {
       throw SysError(errno, "setns");
@@ -198,14 +199,15 @@ Joining plan_joining(const ExecOptions& options, const Spec& spec, const Contain
 
 /** Returns the terminal, if the process has one that is ours to attend. */
 UniqueFd lead_in(const ExecOptions& options, const Joining& joining, const ContainerState& state,
-                 pid_t pid, const Channel& channel) {
+                 const Cloned& child, const Channel& channel) {
   const Process& process = joining.launch.process;
+  const pid_t pid = child.pid;
   UniqueFd terminal;
-  state.cgroup.attach_beside(pid, state.pid);
+  if (!child.is_born_in_cgroup) state.cgroup.attach_v2_beside(pid, state.pid);
   if (process.oom_score_adj) write_oom_score(pid, *process.oom_score_adj);
-  channel.send(Step::kCgroupReady);
+  admit_to_cgroups(channel, state.cgroup);
   if (process.has_terminal && !joining.console_socket) {
-    terminal = channel.expect(Step::kTerminal).fd;
+    terminal = channel.expect(Step::kTerminal).take_fd();
   }
   channel.expect(Step::kReady);
   if (!options.pid_file.empty()) write_file_atomic(options.pid_file, std::to_string(pid), 0644);
@@ -230,24 +232,28 @@ int exec_in_container(const ExecOptions& options) {
   // by then.
   if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) throw SysError(errno, "prctl", "PR_SET_DUMPABLE");
   ChannelPair channel = make_channel();
-  const pid_t pid = clone_process(plan_clone(spec, state, joining));
-  if (pid == 0) {
+  ClonePlan plan = plan_clone(spec, state, joining);
+  UniqueFd birth_cgroup = open_birth_cgroup(state.cgroup);
+  plan.cgroup = birth_cgroup.get();
+  const Cloned child = clone_process(plan);
+  if (child.pid == 0) {
     channel.runtime.close();
     reset_signals();
     run_joining_process(joining, channel.child);
   }
   channel.child.close();
-  KillOnFailure guard(pid);
+  birth_cgroup.reset();
+  KillOnFailure guard(child.pid);
   UniqueFd terminal;
   try {
-    terminal = lead_in(options, joining, state, pid, channel.runtime);
+    terminal = lead_in(options, joining, state, child, channel.runtime);
   } catch (const std::exception& error) {
     throw UserError("unable to start container process: " + channel.runtime.explain(error));
   }
   guard.release();
   log_step("the program runs");
   if (options.is_detached) return 0;
-  return exit_code_of(attend(pid, std::move(terminal)));
+  return exit_code_of(attend(child.pid, std::move(terminal)));
 }
 
 }  // namespace ocup

@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "runtime/cgroup_entry.h"
 #include "runtime/hooks.h"
 #include "runtime/identity.h"
 #include "runtime/log.h"
@@ -112,7 +113,7 @@ class Setup {
 
   const Cgroup& wait_for_cgroup() {
     if (!is_in_cgroup_) {
-      const Message message = channel_.expect(Step::kCgroupReady);
+      enter_cgroups(channel_);
       is_in_cgroup_ = true;
       // Only now: the root of the new namespace is the cgroup that this process is in.
       if (spec_.makes_namespace(CLONE_NEWCGROUP) && ::unshare(CLONE_NEWCGROUP) < 0) {
