@@ -3,6 +3,7 @@ import { doctorCommand, missingCommands, versionCommand } from './commands/about
 import { bundleCommand } from './commands/bundle.ts';
 import { configCommand } from './commands/config.ts';
 import { createCommand, scaleCommand } from './commands/create.ts';
+import { cpCommand } from './commands/cp.ts';
 import { downCommand } from './commands/down.ts';
 import { execCommand } from './commands/exec.ts';
 import {
@@ -58,6 +59,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
   scaleCommand,
   waitCommand,
   attachCommand,
+  cpCommand,
   topCommand,
   portCommand,
   eventsCommand,

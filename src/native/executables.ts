@@ -5,7 +5,7 @@ import { OcupError } from '../base/errors.ts';
 import { installRoot } from '../base/install-root.ts';
 
 /** The programs that are built beside the addon. */
-export type ExecutableName = 'ocup-runtime' | 'ocup-shim' | 'ocup-init';
+export type ExecutableName = 'ocup-runtime' | 'ocup-shim' | 'ocup-init' | 'ocup-copy';
 
 /**
  * The absolute path of one of ocup's own executables.

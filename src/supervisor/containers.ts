@@ -220,6 +220,14 @@ export class Containers {
     return this.all().some(({ isActive }) => isActive);
   }
 
+  /** Does `work` while nothing else is done to the container: it does not start, stop or go meanwhile. */
+  whileHeld(
+    key: string,
+    work: (container: SupervisedContainer) => Promise<void>,
+  ): Promise<SupervisedContainer> {
+    return this.exclusively(key, work);
+  }
+
   private forget(container: SupervisedContainer): void {
     this.byId.delete(container.id);
     if (this.idsByName.get(container.name) === container.id) this.idsByName.delete(container.name);

@@ -9,6 +9,7 @@ import { exportBundle } from './bundle-export.ts';
 import { findComparableTime } from './clock.ts';
 import type { SupervisedContainer } from './container.ts';
 import { makeContainer } from './container-maker.ts';
+import { copyWithContainer } from './copy.ts';
 import { logLimits } from './log-limits.ts';
 import { followLogs, type LogSource, sendLogs } from './log-stream.ts';
 import { volumeMounts } from './mount-plan.ts';
@@ -44,6 +45,7 @@ export function makeStreamHandlers(rooms: Rooms): StreamHandlers {
       const specPath = launcher.paths(container.id).spec;
       return execInContainer(container, params, { shims, specPath, host, call });
     },
+    'container.copy': (params, call) => copyWithContainer(containers, params, { launcher, call }),
     'container.attach': ({ container, hasStdin }, call) =>
       attachToContainer(containers.get(container), { hasStdin }, { shims, call }),
   };

@@ -5,6 +5,7 @@ import { Scope } from '../base/scope.ts';
 import { Semaphore } from '../base/semaphore.ts';
 import type { EndpointState, PublishedPort } from '../model/container.ts';
 import type { SpecHost } from '../model/spec-host.ts';
+import type { CopyRoot } from '../native/copy-process.ts';
 import type { ConnectRequest } from '../network/connections.ts';
 import type { Networks } from '../network/networks.ts';
 import type { ShimConfig, ShimExit, ShimReady } from '../wire/shim.ts';
@@ -12,7 +13,12 @@ import { type BundleContext, hostnameOf, joinsOthers, writeBundle } from './bund
 import { containerPaths, type ContainerPaths } from './container-paths.ts';
 import { writeEtcFiles, writeHosts } from './etc-files.ts';
 import { logLimits } from './log-limits.ts';
-import { ensureMountSources, findCopyUps, type MountSources } from './mount-sources.ts';
+import {
+  ensureMountSources,
+  findCopyUps,
+  type MountSources,
+  toBundleMounts,
+} from './mount-sources.ts';
 import type { Life } from './life.ts';
 import { deleteByForce, findRuntime, type OciRuntime } from './oci-runtime.ts';
 import type { ContainerRecord } from './record.ts';
@@ -130,6 +136,22 @@ export class Launcher {
     scope.defer(() => rm(this.paths(id).runFolder, { recursive: true, force: true }));
     scope.defer(() => this.options.networks.disconnect(id));
     await this.endContainer(record);
+  }
+
+  /** What the files of a container that does not run are made of. @throws E_CONTAINER_MOUNT, E_VOLUME_NOT_FOUND */
+  async copyRoot(record: ContainerRecord): Promise<CopyRoot> {
+    const paths = this.paths(record.id);
+    const { upper, work, bundle } = paths;
+    const sources = this.sources(record);
+    await ensureMountSources(sources);
+    const mounts = await toBundleMounts(sources);
+    return {
+      bundle,
+      overlay: { lower: record.layers, upper, work },
+      isReadOnly: record.config.isReadOnly,
+      copyUps: await findCopyUps(record.mounts, this.options.volumes),
+      mounts: mounts.flatMap((mount) => (mount.kind === 'bind' ? [mount] : [])),
+    };
   }
 
   private async endContainer(record: ContainerRecord): Promise<void> {

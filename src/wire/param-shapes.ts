@@ -11,6 +11,7 @@ import {
 } from '../base/shape.ts';
 import { containerConfigShape, networkConfigShape, volumeConfigShape } from './config-shape.ts';
 import type {
+  CopyParams,
   ExecParams,
   LogParams,
   MethodName,
@@ -100,6 +101,14 @@ export const STREAM_PARAM_SHAPES: {
     isPrivileged: flag,
     hasStdin: flag,
     size: optional(terminalSizeShape),
+  }),
+  'container.copy': objectOf<CopyParams>({
+    container: text,
+    operation: oneOf('read', 'write'),
+    path: text,
+    followsLink: flag,
+    keepsOwner: flag,
+    isPlainArchive: flag,
   }),
   'container.attach': objectOf<StreamMethods['container.attach']>({
     container: text,

@@ -191,8 +191,22 @@ export type Params<M extends MethodName> = Methods[M]['params'];
 export type Result<M extends MethodName> = Methods[M]['result'];
 export type CallEvent<M extends MethodName> = Methods[M]['event'];
 
+/** Moves files between a caller and a container, as a tar stream. */
+export interface CopyParams extends ByContainer {
+  /** `read` sends what is at `path` as output, `write` puts what comes as input there. */
+  readonly operation: 'read' | 'write';
+  readonly path: string;
+  /** Read what a link at `path` points to. */
+  readonly followsLink: boolean;
+  /** Keep owners and extended attributes. */
+  readonly keepsOwner: boolean;
+  /** Write: the archive goes into the folder `path` as it is. */
+  readonly isPlainArchive: boolean;
+}
+
 /** Methods that go over to frames. */
 export interface StreamMethods {
+  'container.copy': CopyParams;
   'container.exec': ExecParams;
   'container.attach': ByContainer & { readonly hasStdin: boolean };
 }

@@ -14,6 +14,7 @@ import type { Network, Volume } from '../../src/model/network.ts';
 import { FRAME } from '../../src/wire/frames.ts';
 import { type LogLine, PROTOCOL_VERSION, type WaitCondition } from '../../src/wire/protocol.ts';
 import { type Handlers, serveCalls, type StreamHandlers } from '../../src/wire/server.ts';
+import { FakeCopies } from './fake-copies.ts';
 import { container, hashOf } from './project-values.ts';
 
 /** How containers of a service behave. */
@@ -45,6 +46,7 @@ export class FakeSupervisor {
   /** Every call but those that only look, in order: `container.start app-web-1`. */
   readonly calls: string[] = [];
   private readonly held = new Map<string, Held>();
+  private readonly copies = new FakeCopies();
   private readonly listeners = new Set<() => void>();
   private readonly followers = new Set<(event: Event) => void>();
   private readonly server: Server;
@@ -299,6 +301,8 @@ export class FakeSupervisor {
         await stream.send(FRAME.exit, JSON.stringify({ exitCode }));
         stream.close();
       },
+      'container.copy': (params, call) =>
+        this.copies.answer({ ...params, container: this.find(params.container).view.id }, call),
       /** Gives back what it reads, and ends with its container. */
       'container.attach': async ({ container: key }, call) => {
         const held = this.find(key);

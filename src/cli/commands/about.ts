@@ -62,7 +62,6 @@ const MISSING: Readonly<Record<string, string | undefined>> = {
   build:
     'build images with another tool and name them with image:, such as image: oci-archive:./app.tar',
   commit: undefined,
-  cp: 'use exec with tar: ocup exec -T web tar -c /path | tar -x',
   export: 'use ocup bundle SERVICE -o DIR',
   publish: undefined,
   push: 'push with another tool',
