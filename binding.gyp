@@ -166,6 +166,7 @@
         'native/addon/tar_extended.cc',
         'native/addon/tar_header.cc',
         'native/addon/tar_reader.cc',
+        'native/addon/tree_compare.cc',
         'native/addon/tree_export.cc',
         'native/addon/trees.cc',
       ],

@@ -12,6 +12,7 @@
 #include "addon/js_values.h"
 #include "addon/merged_view.h"
 #include "addon/promise_worker.h"
+#include "addon/tree_compare.h"
 #include "addon/tree_export.h"
 #include "base/error.h"
 #include "base/file.h"
@@ -68,6 +69,17 @@ Napi::Value remove_path(const Napi::CallbackInfo& info) {
       });
 }
 
+/** `findDifference(folder, other) → promise of the first difference, or an empty string`. */
+Napi::Value compare_trees(const Napi::CallbackInfo& info) {
+  return run_on_worker(
+      info.Env(),
+      [folder = info[0].As<Napi::String>().Utf8Value(),
+       other = info[1].As<Napi::String>().Utf8Value()] { return find_difference(folder, other); },
+      [](Napi::Env env, const std::string& difference) {
+        return Napi::String::New(env, difference);
+      });
+}
+
 /** `syncFileSystem(path) → promise`: what was written to the file system of `path` is on disk. */
 Napi::Value sync_file_system(const Napi::CallbackInfo& info) {
   return run_on_worker(
@@ -85,6 +97,7 @@ Napi::Value sync_file_system(const Napi::CallbackInfo& info) {
 void init_trees(Napi::Env env, Napi::Object exports) {
   exports.Set("findInLayers", Napi::Function::New<find_in_layers>(env, "findInLayers"));
   exports.Set("exportTree", Napi::Function::New<export_layers>(env, "exportTree"));
+  exports.Set("findDifference", Napi::Function::New<compare_trees>(env, "findDifference"));
   exports.Set("removeTree", Napi::Function::New<remove_path>(env, "removeTree"));
   exports.Set("syncFileSystem", Napi::Function::New<sync_file_system>(env, "syncFileSystem"));
 }

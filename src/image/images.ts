@@ -8,11 +8,8 @@ import type { Descriptor } from '../model/descriptor.ts';
 import type { Digest } from '../model/digest.ts';
 import type { Image } from '../model/image.ts';
 import { type Platform, parsePlatform } from '../model/platform.ts';
-import {
-  type ImageSource,
-  formatFamiliarReference,
-  formatImageSource,
-} from '../model/reference.ts';
+import type { ImageSource } from '../model/reference.ts';
+import type { UnpackLimits } from '../native/layers.ts';
 import { exportTree } from '../native/trees.ts';
 import type { PullProgress } from '../model/pull-progress.ts';
 import { Catalog, parseLocalSource, withAbsolutePath } from './catalog.ts';
@@ -21,13 +18,15 @@ import { Garbage } from './garbage.ts';
 import { ImageReader } from './image-reader.ts';
 import { LayerStore } from './layer-store.ts';
 import { ImageLayout } from './layout.ts';
-import { entryName, nameOfSource, withName, withoutName } from './names.ts';
+import { entryName, nameOfSource, shownName, withName, withoutName } from './names.ts';
 import { bringIn } from './pull.ts';
 import { RegistryClient } from './registry/client.ts';
 import { type RootView, openRootView } from './root-view.ts';
 import { findRootfs, rootfsFolder } from './rootfs-image.ts';
 import { SnapshotStore } from './snapshots.ts';
 import { openOrigin } from './source/open-origin.ts';
+import type { VerifyResult } from './verification.ts';
+import { type VerifyRequest, verifyStore } from './verify-store.ts';
 
 export interface ImagesOptions {
   /** Holds `images/` and `snapshots/`. */
@@ -95,6 +94,7 @@ export class Images {
   private readonly pulls = new KeyedMutex();
   private readonly usersOf: (imageId: string) => readonly string[];
   private readonly logger: Logger;
+  private readonly limits: UnpackLimits;
 
   /** Use `openImages`. */
   constructor(
@@ -108,10 +108,11 @@ export class Images {
     this.usersOf = options.usersOf;
     this.logger = options.logger;
     this.catalog = new Catalog(layout, new ImageReader(layout, snapshots));
-    this.layers = new LayerStore(layout, snapshots, {
+    this.limits = {
       maxBytes: limit(env['OCUP_MAX_LAYER_BYTES'], DEFAULT_MAX_BYTES),
       maxEntries: limit(env['OCUP_MAX_LAYER_ENTRIES'], DEFAULT_MAX_ENTRIES),
-    });
+    };
+    this.layers = new LayerStore(layout, snapshots, this.limits);
     this.garbage = new Garbage(layout, snapshots);
     const { idleTimeoutMs, retryDelayMs } = options;
     this.client = new RegistryClient({ env, idleTimeoutMs, retryDelayMs });
@@ -206,6 +207,20 @@ export class Images {
     return { deleted: [...new Set(idle.map((image) => image.id))], freedBytes };
   }
 
+  /**
+   * Digests every document and blob again, unpacks every layer once more beside its snapshot and compares them file by
+   * file; what is damaged or missing is fetched again from where its image came from. Without `repairs` it only tells.
+   * A snapshot that a container uses is never replaced; a repair that fails keeps what is there and says why.
+   * Cancelling leaves what was repaired so far. `nameOrId` limits it to one image; all else is then left out.
+   *
+   * @throws E_IMAGE_NOT_FOUND for `nameOrId`, E_CANCELLED
+   */
+  verify(request: VerifyRequest): Promise<VerifyResult> {
+    const { layout, snapshots, layers, catalog, garbage, client, limits, usersOf } = this;
+    const store = { layout, snapshots, layers, catalog, garbage, client, limits, usersOf };
+    return verifyStore(store, request);
+  }
+
   /** The folders of an image's layers from the top, as `lowerdir` of overlayfs wants them. */
   layerPaths(image: Image): string[] {
     const folder = rootfsFolder(image);
@@ -297,11 +312,4 @@ function isNameless(entry: Descriptor, image: Image): boolean {
 function limit(text: string | undefined, fallback: number): number {
   const value = Number(text);
   return Number.isSafeInteger(value) && value > 0 ? value : fallback;
-}
-
-/** As people write it: without `docker.io/library/`. */
-function shownName(source: ImageSource): string {
-  return source.kind === 'registry'
-    ? formatFamiliarReference(source.reference)
-    : formatImageSource(source);
 }

@@ -2,6 +2,8 @@ import { types } from 'node:util';
 
 import { OcupError, isOcupError, messageOf } from '../base/errors.ts';
 import type { Descriptor } from '../model/descriptor.ts';
+import type { Digest } from '../model/digest.ts';
+import type { UnpackResult } from '../native/layers.ts';
 
 /** The error of unpacking `layer` as users know it; errors that are worded already stay as they are. */
 export function unpackError(error: unknown, layer: Descriptor): unknown {
@@ -29,6 +31,25 @@ export function unpackError(error: unknown, layer: Descriptor): unknown {
             : undefined,
         cause: error,
       });
+  }
+}
+
+/** Holds what a blob came to against what the image says of it. @throws E_IMAGE_DIGEST */
+export function checkLayer(
+  result: UnpackResult,
+  { layer, diffId }: { readonly layer: Descriptor; readonly diffId: Digest },
+): void {
+  if (result.digest !== layer.digest || result.size !== layer.size) {
+    throw new OcupError(
+      'E_IMAGE_DIGEST',
+      `layer ${shortDigest(layer.digest)} is damaged: its ${result.size} bytes have the digest ${result.digest}`,
+    );
+  }
+  if (result.diffId !== '' && result.diffId !== diffId) {
+    throw new OcupError(
+      'E_IMAGE_DIGEST',
+      `layer ${shortDigest(layer.digest)} is not what the configuration names: its diff ID is ${result.diffId} instead of ${diffId}`,
+    );
   }
 }
 

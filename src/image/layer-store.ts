@@ -2,7 +2,7 @@ import { rename, rm } from 'node:fs/promises';
 
 import { syncFolder } from '../base/atomic-file.ts';
 import { cancelled } from '../base/abort.ts';
-import { OcupError, findErrno } from '../base/errors.ts';
+import { findErrno } from '../base/errors.ts';
 import { KeyedMutex } from '../base/keyed-mutex.ts';
 import { Semaphore } from '../base/semaphore.ts';
 import type { Descriptor } from '../model/descriptor.ts';
@@ -11,7 +11,7 @@ import { type LayerUnpack, type UnpackLimits, startUnpack } from '../native/laye
 import { removeTree } from '../native/trees.ts';
 import type { PullProgress } from '../model/pull-progress.ts';
 import { FileSync } from './file-sync.ts';
-import { isDamage, shortDigest, unpackError } from './layer-errors.ts';
+import { checkLayer, isDamage, shortDigest, unpackError } from './layer-errors.ts';
 import { LayerProgress } from './layer-progress.ts';
 import type { ImageLayout } from './layout.ts';
 import type { SnapshotStore } from './snapshots.ts';
@@ -156,7 +156,7 @@ export class LayerStore {
       if (call.signal.aborted) giveUp();
       if (source === undefined) await feed(unpack, layer, progress, call);
       progress.say('unpacking');
-      check(await unpack.result, plan);
+      checkLayer(await unpack.result, plan);
       if (blob !== undefined) this.verified.set(layer.digest, blob);
       return { unpack, blob, folder };
     } catch (error) {
@@ -216,24 +216,6 @@ async function feed(
     if (unpack.hasEnded) break; // by an error, which its result tells
   }
   unpack.end();
-}
-
-function check(
-  result: { readonly digest: string; readonly size: number; readonly diffId: string },
-  { layer, diffId }: LayerPlan,
-): void {
-  if (result.digest !== layer.digest || result.size !== layer.size) {
-    throw new OcupError(
-      'E_IMAGE_DIGEST',
-      `layer ${shortDigest(layer.digest)} is damaged: its ${result.size} bytes have the digest ${result.digest}`,
-    );
-  }
-  if (result.diffId !== '' && result.diffId !== diffId) {
-    throw new OcupError(
-      'E_IMAGE_DIGEST',
-      `layer ${shortDigest(layer.digest)} is not what the configuration names: its diff ID is ${result.diffId} instead of ${diffId}`,
-    );
-  }
 }
 
 function tellSkipped(

@@ -1,5 +1,10 @@
 import type { Descriptor } from '../model/descriptor.ts';
-import { type ImageSource, formatImageSource, formatReference } from '../model/reference.ts';
+import {
+  type ImageSource,
+  formatFamiliarReference,
+  formatImageSource,
+  formatReference,
+} from '../model/reference.ts';
 import { REF_NAME, TAGGED_AT } from './layout.ts';
 
 /** The name of an entry of the index; undefined: it has lost its name. */
@@ -18,6 +23,13 @@ export function nameOfSource(source: ImageSource): string {
   const { reference } = source;
   if (reference.digest === undefined) return formatReference(reference);
   return formatReference({ ...reference, tag: undefined });
+}
+
+/** As people write it: without `docker.io/library/`. */
+export function shownName(source: ImageSource): string {
+  return source.kind === 'registry'
+    ? formatFamiliarReference(source.reference)
+    : formatImageSource(source);
 }
 
 /**

@@ -140,7 +140,8 @@ function checkPlatform(config: ImageConfig, { platform, name, onProgress }: Pull
   });
 }
 
-function planLayers(manifest: Manifest, config: ImageConfig, name: string): LayerPlan[] {
+/** The layers of an image with their chain IDs. @throws E_IMAGE_FORMAT when manifest and configuration disagree */
+export function planLayers(manifest: Manifest, config: ImageConfig, name: string): LayerPlan[] {
   const { layers } = manifest;
   const { diffIds } = config;
   if (layers.length !== diffIds.length) {

@@ -85,6 +85,7 @@ export interface RawAddon {
     | undefined
   >;
   readonly exportTree: (folders: readonly string[], target: string) => Promise<number>;
+  readonly findDifference: (folder: string, other: string) => Promise<string>;
   readonly removeTree: (path: string) => Promise<number>;
   readonly syncFileSystem: (path: string) => Promise<void>;
 }

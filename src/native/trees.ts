@@ -37,6 +37,15 @@ export function exportTree(folders: readonly string[], target: string): Promise<
   return loadAddon().exportTree(folders, target);
 }
 
+/**
+ * The first difference of the tree below `other` from that below `folder` (`usr/bin/env: content`): types, modes, owners,
+ * times, links, device numbers, extended attributes, marks of overlayfs, and all content. Undefined: there is none.
+ */
+export async function findDifference(folder: string, other: string): Promise<string | undefined> {
+  const difference = await loadAddon().findDifference(folder, other);
+  return difference === '' ? undefined : difference;
+}
+
 /** Removes what is at `path` and below, never following links; resolves with the bytes it held on disk. Idempotent. */
 export function removeTree(path: string): Promise<number> {
   return loadAddon().removeTree(path);
