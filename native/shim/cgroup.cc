@@ -88,6 +88,17 @@ std::string folder_of(const Membership& membership) {
   return hierarchy.mount_point + membership.path.substr(hierarchy.root.size());
 }
 
+/** 0 for `max`, for version 1's word for no limit, and where there is no such file. */
+int64_t read_bytes(const std::string& path) {
+  constexpr int64_t kNoLimit = INT64_MAX - 0xffff;
+  try {
+    const int64_t bytes = ::strtoll(read_file(path).c_str(), nullptr, 10);
+    return bytes >= kNoLimit ? 0 : bytes;
+  } catch (const SysError&) {
+    return 0;  // memory.peak came with Linux 5.19
+  }
+}
+
 bool signal_folder(const std::string& path, int signal_number) {
   std::string text;
   try {
@@ -124,8 +135,12 @@ Cgroup Cgroup::of_process(pid_t pid) {
     cgroup.folder_ = folder;
     if (has_word(membership.controllers, "memory")) {
       cgroup.oom_file_ = folder + "/memory.oom_control";
+      cgroup.limit_file_ = folder + "/memory.limit_in_bytes";
+      cgroup.peak_file_ = folder + "/memory.max_usage_in_bytes";
     } else if (membership.controllers.empty() && cgroup.oom_file_.empty()) {
       cgroup.oom_file_ = folder + "/memory.events";
+      cgroup.limit_file_ = folder + "/memory.max";
+      cgroup.peak_file_ = folder + "/memory.peak";
     }
   }
   return cgroup;
@@ -143,6 +158,10 @@ bool Cgroup::has_oom_kill() const {
   } catch (const SysError&) {
     return false;  // no memory controller there, or the group is gone
   }
+}
+
+MemoryUse Cgroup::memory_use() const {
+  return {read_bytes(limit_file_), read_bytes(peak_file_)};
 }
 
 bool Cgroup::signal_all(int signal_number) const {

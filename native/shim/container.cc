@@ -97,7 +97,7 @@ void Container::on_output(Stream stream, std::string_view bytes) {
 }
 
 void Container::on_ended(int wait_status) {
-  exit_ = make_exit_record(pid_, wait_status, cgroup_.has_oom_kill());
+  exit_ = make_exit_record(pid_, wait_status, cgroup_);
   status_ = Status::kExited;
   if (input_) input_->close();
   record_exit();

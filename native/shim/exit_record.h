@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "shim/cgroup.h"
+
 namespace ocup::shim {
 
 /** How the container's first process ended. */
@@ -12,6 +14,8 @@ struct ExitRecord {
   int exit_code;
   int signal;
   bool is_oom_killed;
+  /** Of one that the kernel ended for want of memory. */
+  MemoryUse memory;
   std::string exited_at;
 
   /** `ShimExit` in src/wire/shim.ts. */
@@ -19,6 +23,6 @@ struct ExitRecord {
 };
 
 /** Of a process that ended just now. */
-ExitRecord make_exit_record(pid_t pid, int wait_status, bool is_oom_killed);
+ExitRecord make_exit_record(pid_t pid, int wait_status, const Cgroup& cgroup);
 
 }  // namespace ocup::shim

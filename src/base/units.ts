@@ -1,10 +1,18 @@
 /** A byte count in words of 1000: `1.23GB`, three significant digits, as docker prints sizes. */
 export function formatBytes(bytes: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
+  return formatSize(bytes, 1000, ['B', 'kB', 'MB', 'GB', 'TB', 'PB']);
+}
+
+/** A byte count in words of 1024: `64MiB`, as docker prints memory. */
+export function formatBinaryBytes(bytes: number): string {
+  return formatSize(bytes, 1024, ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']);
+}
+
+function formatSize(bytes: number, base: number, units: readonly string[]): string {
   let value = bytes;
   let unit = 0;
-  while (value >= 1000 && unit < units.length - 1) {
-    value /= 1000;
+  while (value >= base && unit < units.length - 1) {
+    value /= base;
     unit += 1;
   }
   return `${Number(value.toPrecision(value >= 100 ? 4 : 3)).toString()}${units[unit] ?? 'B'}`;

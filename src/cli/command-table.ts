@@ -36,6 +36,7 @@ import { psCommand } from './commands/ps.ts';
 import { pullCommand } from './commands/pull.ts';
 import { runCommand } from './commands/run.ts';
 import { upCommand } from './commands/up.ts';
+import { whyCommand } from './commands/why.ts';
 
 /** All commands, in the order in which help shows them. */
 export const COMMANDS: readonly CommandDefinition[] = [
@@ -46,6 +47,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
   execCommand,
   runCommand,
   planCommand,
+  whyCommand,
   configCommand,
   pullCommand,
   createCommand,

@@ -271,17 +271,47 @@ export function plainContainerConfig(name: string, image: string): ContainerConf
   };
 }
 
+/** A signal that ocup sent a container's process, and what for. */
+export interface SentSignal {
+  /** `SIGTERM` */
+  readonly signal: string;
+  /** `kill` and `stop`: somebody asked for that. `force`: it had not ended in time, or was removed. */
+  readonly by: 'kill' | 'stop' | 'force';
+  /** Why it was not just the signal that was asked for. */
+  readonly reason: string | undefined;
+}
+
 /** How a container's process ended. */
 export interface Exit {
+  /** The process as the host saw it; undefined where none could be made, or nobody knows. */
+  readonly pid: number | undefined;
   /** 128 + signal for one that was killed; `undefined` when nobody saw it. */
   readonly code: number | undefined;
   readonly signal: string | undefined;
+  /** Whether the kernel ended a process of the container for want of memory. */
   readonly isOomKilled: boolean;
+  /** Of one that was, where they are known. */
+  readonly memoryLimitBytes: number | undefined;
+  readonly memoryPeakBytes: number | undefined;
+  /** The last signal that ocup sent it before it ended. */
+  readonly sent: SentSignal | undefined;
   /** RFC 3339, nanoseconds where they are known. */
   readonly at: string;
   /** Why it ended, in words, when the supervisor ended it or could not start it. */
   readonly reason: string | undefined;
 }
+
+/** An exit of which nothing is known but when it was noticed. */
+export const UNKNOWN_EXIT: Omit<Exit, 'at'> = {
+  pid: undefined,
+  code: undefined,
+  signal: undefined,
+  isOomKilled: false,
+  memoryLimitBytes: undefined,
+  memoryPeakBytes: undefined,
+  sent: undefined,
+  reason: undefined,
+};
 
 /** Docker's names of a container's state. */
 export type ContainerState =

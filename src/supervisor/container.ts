@@ -1,7 +1,7 @@
 import { findErrno, isOcupError, messageOf, OcupError } from '../base/errors.ts';
 import { unreachable } from '../base/unreachable.ts';
 import { resolveHealthcheck } from '../bundle/healthcheck.ts';
-import type { Container } from '../model/container.ts';
+import type { Container, SentSignal } from '../model/container.ts';
 import type { ContainerEvent } from '../model/event.ts';
 import type { ShimExit, ShimState } from '../wire/shim.ts';
 import type { ContainerContext } from './container-context.ts';
@@ -20,6 +20,13 @@ import {
 import type { ContainerRecord } from './record.ts';
 import type { StoredContainer } from './record-store.ts';
 import { readShimExit } from './shim-client.ts';
+
+/** To whom a signal goes, and what for. */
+export interface SendOptions {
+  readonly isAll?: boolean;
+  readonly by?: SentSignal['by'];
+  readonly reason?: string | undefined;
+}
 
 /** An action of an event, with what it says beside. */
 type ToldAction<T = ContainerEvent> = T extends ContainerEvent
@@ -134,10 +141,9 @@ export class SupervisedContainer {
   /** Sends a signal to its first process or to all, and notes why it ends if it does. */
   async signal(
     signal: { readonly number: number; readonly name: string },
-    options: { readonly isAll?: boolean; readonly reason?: string | undefined } = {},
+    { isAll = false, by = 'stop', reason }: SendOptions = {},
   ): Promise<void> {
-    const { isAll = false, reason } = options;
-    await this.apply({ kind: 'ending', ending: { signal: signal.name, reason } });
+    await this.apply({ kind: 'ending', ending: { signal: signal.name, by, reason } });
     try {
       await this.context.shims.call(this.id, 'signal', { signal: signal.number, all: isAll });
     } catch (error) {

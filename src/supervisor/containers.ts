@@ -116,8 +116,8 @@ export class Containers {
       if (container.phase.status !== 'running')
         throw notRunning(container, 'cannot kill container');
       if (isEnd || signal.number === stopSignalOf(container).number) await container.askToStop();
-      if (isEnd) await endByForce(container, 'it was killed');
-      else await sendSignal(container, signal);
+      if (isEnd) await endByForce(container, 'it was killed', 'kill');
+      else await sendSignal(container, signal, { by: 'kill' });
     }
     return container;
   }

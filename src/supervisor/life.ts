@@ -5,16 +5,11 @@ import type {
   Health,
   PublishedPort,
   RestartPolicy,
+  SentSignal,
 } from '../model/container.ts';
 import { unreachable } from '../base/unreachable.ts';
 import { HEALTH_AT_START, type HealthState, type HealthTimes, reduceHealth } from './health.ts';
 import { findRestartPause } from './restart.ts';
-
-/** Why the supervisor ends a container, kept until its exit is seen. */
-export interface Ending {
-  readonly signal: string;
-  readonly reason: string | undefined;
-}
 
 /**
  * Where a container stands. A process may exist in `starting`, `running` and nowhere else:
@@ -32,7 +27,7 @@ export type Phase =
       readonly status: 'running';
       readonly pid: number;
       readonly isPaused: boolean;
-      readonly ending: Ending | undefined;
+      readonly ending: SentSignal | undefined;
     }
   | { readonly status: 'waiting'; readonly restartAt: string }
   | { readonly status: 'exited' }
@@ -85,7 +80,7 @@ export type LifeInput =
   | { readonly kind: 'launched'; readonly pid: number }
   | { readonly kind: 'launch-failed'; readonly exit: Exit }
   | { readonly kind: 'stop' }
-  | { readonly kind: 'ending'; readonly ending: Ending }
+  | { readonly kind: 'ending'; readonly ending: SentSignal }
   | { readonly kind: 'exited'; readonly exit: Exit }
   | { readonly kind: 'restart-due' }
   | { readonly kind: 'paused' }
@@ -213,7 +208,7 @@ function exited(life: Life, exit: Exit, at: { rules: LifeRules; now: number }): 
   if (phase.status === 'starting') return ended(life, exit, at);
   if (phase.status !== 'running') return unchanged(life);
   const reason = exit.reason ?? phase.ending?.reason;
-  return ended(life, { ...exit, reason }, at);
+  return ended(life, { ...exit, reason, sent: phase.ending }, at);
 }
 
 /** The process is gone, or could not be made. */

@@ -20,13 +20,14 @@ import type {
   Exit,
   Mount,
   PublishedPort,
+  SentSignal,
 } from '../model/container.ts';
 import { parseDigest } from '../model/digest.ts';
 import type { ImageConfig, ImageHealthcheck } from '../model/image-config.ts';
 import type { Platform } from '../model/platform.ts';
 import { containerConfigShape, mountShape } from '../wire/config-shape.ts';
 import type { HealthState } from './health.ts';
-import type { Ending, Life, Phase } from './life.ts';
+import type { Life, Phase } from './life.ts';
 
 /**
  * What a container was made from: the file `record.json`. With it alone the container can be started, so
@@ -132,6 +133,12 @@ const recordShape = objectOf<ContainerRecord>({
   mounts: listOf(mountShape),
 });
 
+const sentShape = objectOf<SentSignal>({
+  signal: text,
+  by: oneOf('kill', 'stop', 'force'),
+  reason: optional(text),
+});
+
 type PhaseOf<Status extends Phase['status']> = Extract<Phase, { readonly status: Status }>;
 
 const phaseShape = unionOf<Phase, 'status'>('status', {
@@ -141,7 +148,7 @@ const phaseShape = unionOf<Phase, 'status'>('status', {
     status: oneOf('running'),
     pid: count,
     isPaused: flag,
-    ending: optional(objectOf<Ending>({ signal: text, reason: optional(text) })),
+    ending: optional(sentShape),
   }),
   waiting: objectOf<PhaseOf<'waiting'>>({ status: oneOf('waiting'), restartAt: text }),
   exited: objectOf<PhaseOf<'exited'>>({ status: oneOf('exited') }),
@@ -149,9 +156,13 @@ const phaseShape = unionOf<Phase, 'status'>('status', {
 });
 
 const exitShape = objectOf<Exit>({
+  pid: optional(count),
   code: optional(count),
   signal: optional(text),
   isOomKilled: flag,
+  memoryLimitBytes: optional(count),
+  memoryPeakBytes: optional(count),
+  sent: optional(sentShape),
   at: text,
   reason: optional(text),
 });

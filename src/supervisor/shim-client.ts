@@ -16,6 +16,8 @@ const shimExitShape = objectOf<ShimExit>({
   exitCode: count,
   signal: count,
   isOomKilled: flag,
+  memoryLimitBytes: optional(count),
+  memoryPeakBytes: optional(count),
   exitedAt: text,
 });
 

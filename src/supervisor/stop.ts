@@ -1,5 +1,6 @@
 import { OcupError } from '../base/errors.ts';
-import type { SupervisedContainer } from './container.ts';
+import type { SentSignal } from '../model/container.ts';
+import type { SendOptions, SupervisedContainer } from './container.ts';
 import { examineHearing } from './first-process.ts';
 import { parseSignal, SIGKILL, type Signal, SIGTERM } from './signals.ts';
 
@@ -45,8 +46,9 @@ export async function stopContainer(
 export async function endByForce(
   container: SupervisedContainer,
   reason: string | undefined,
+  by: SentSignal['by'] = 'force',
 ): Promise<void> {
-  await sendSignal(container, SIGKILL, { reason });
+  await sendSignal(container, SIGKILL, { by, reason });
   if (await container.untilEnded(KILL_TIMEOUT_MS)) return;
   throw new OcupError(
     'E_CONTAINER_STATE',
@@ -59,7 +61,7 @@ export async function endByForce(
 export async function sendSignal(
   container: SupervisedContainer,
   signal: Signal,
-  options: { readonly isAll?: boolean; readonly reason?: string | undefined } = {},
+  options: SendOptions = {},
 ): Promise<void> {
   const { phase } = container;
   if (phase.status !== 'running') return;

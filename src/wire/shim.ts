@@ -62,6 +62,9 @@ export interface ShimExit {
   /** The signal's number, 0 for none. */
   readonly signal: number;
   readonly isOomKilled: boolean;
+  /** Of one that was, where they are known. */
+  readonly memoryLimitBytes: number | undefined;
+  readonly memoryPeakBytes: number | undefined;
   /** RFC 3339 with nanoseconds. */
   readonly exitedAt: string;
 }

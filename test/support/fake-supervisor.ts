@@ -6,7 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { OcupError } from '../../src/base/errors.ts';
 import { ocupVersion } from '../../src/base/install-root.ts';
-import type { Container, ContainerConfig, Exit } from '../../src/model/container.ts';
+import {
+  type Container,
+  type ContainerConfig,
+  type Exit,
+  UNKNOWN_EXIT,
+} from '../../src/model/container.ts';
 import type { ContainerEvent, Event } from '../../src/model/event.ts';
 import type { Image } from '../../src/model/image.ts';
 import { emptyImageConfig } from '../../src/model/image-config.ts';
@@ -438,13 +443,7 @@ function usesNetwork({ config }: Container, name: string): boolean {
 }
 
 function exitOf(code: number): Exit {
-  return {
-    code,
-    signal: undefined,
-    isOomKilled: false,
-    at: '2026-01-01T00:00:03Z',
-    reason: undefined,
-  };
+  return { ...UNKNOWN_EXIT, code, at: '2026-01-01T00:00:03Z' };
 }
 
 export function imageOf(name: string): Image {

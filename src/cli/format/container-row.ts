@@ -1,5 +1,6 @@
 import { unreachable } from '../../base/unreachable.ts';
 import type { Container, Mount } from '../../model/container.ts';
+import { explainExit } from '../../model/exit-cause.ts';
 import { LABEL } from '../../model/labels.ts';
 import { formatAgo, formatDuration, formatTimestamp } from './duration.ts';
 import { formatPorts, publishersOf } from './ports.ts';
@@ -20,7 +21,9 @@ export function formatStatus(container: Container, nowMs: number): string {
     case 'restarting':
       return `Restarting (${exitText(container)}) ${formatAgo(exit?.at, nowMs)}`.trimEnd();
     case 'exited':
-      return `Exited (${exitText(container)}) ${formatAgo(exit?.at, nowMs)}`.trimEnd();
+      return (
+        `Exited (${exitText(container)}) ${formatAgo(exit?.at, nowMs)}`.trimEnd() + causeText(exit)
+      );
     case 'created':
       return 'Created';
     case 'removing':
@@ -62,6 +65,15 @@ export function containerRow(
     State: container.state,
     Status: formatStatus(container, options.nowMs),
   };
+}
+
+/** The cause in short, where the code does not tell it. */
+function causeText(exit: Container['exit']): string {
+  if (exit === undefined) return '';
+  const { isExpected, short } = explainExit(exit);
+  return isExpected || exit.code === undefined || short === `code ${exit.code}`
+    ? ''
+    : ` (${short})`;
 }
 
 function upTime(container: Container, nowMs: number): string {

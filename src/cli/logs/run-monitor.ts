@@ -2,6 +2,8 @@ import { isOcupError } from '../../base/errors.ts';
 import { withResolvers } from '../../base/resolvers.ts';
 import type { ContainerEvent, Event } from '../../model/event.ts';
 import { LABEL } from '../../model/labels.ts';
+import type { Exit } from '../../model/container.ts';
+import { explainExit } from '../../model/exit-cause.ts';
 import type { SupervisorClient } from '../connection.ts';
 import type { LogPrinter, LogSource } from './log-printer.ts';
 
@@ -124,7 +126,7 @@ export class RunMonitor {
     const service = event.labels[LABEL.service] ?? '';
     const { printer, shown, onExit } = this.options;
     const code = event.exit.code ?? 255;
-    const text = `exited with code ${event.exit.code ?? 'unknown'}`;
+    const text = exitText(event.exit);
     if (event.willRestart) {
       if (shown.has(service)) printer.note(event.id, `${text} (restarting)`);
       return;
@@ -139,4 +141,11 @@ export class RunMonitor {
   private checkEnd(): void {
     if (this.areAllStarted && this.alive.size === 0) this.end.resolve(undefined);
   }
+}
+
+/** Docker compose's words, and behind them what else there is to know of an end that nobody asked for. */
+function exitText(exit: Exit): string {
+  const text = `exited with code ${exit.code ?? 'unknown'}`;
+  const { isExpected, short, sentence } = explainExit(exit);
+  return isExpected || short === `code ${exit.code}` ? text : `${text} (${short}: ${sentence})`;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { Exit, RestartPolicy } from '../../../src/model/container.ts';
+import { type Exit, type RestartPolicy, UNKNOWN_EXIT } from '../../../src/model/container.ts';
 import {
   type Life,
   LIFE_AT_CREATION,
@@ -11,11 +11,10 @@ import {
 } from '../../../src/supervisor/life.ts';
 
 const exitOf = (code: number): Exit => ({
+  ...UNKNOWN_EXIT,
   code,
-  signal: undefined,
   isOomKilled: code === 137,
   at: '2026-01-01T00:00:00Z',
-  reason: undefined,
 });
 
 /** What may come at any time, as a person or the kernel would have it. */
@@ -35,7 +34,10 @@ const anyInput: fc.Arbitrary<LifeInput> = fc.oneof(
   fc
     .record({ isSuccess: fc.boolean(), atMs: fc.nat(100_000) })
     .map<LifeInput>((probe) => ({ kind: 'probed', ...probe })),
-  fc.constant<LifeInput>({ kind: 'ending', ending: { signal: 'SIGTERM', reason: undefined } }),
+  fc.constant<LifeInput>({
+    kind: 'ending',
+    ending: { signal: 'SIGTERM', by: 'stop', reason: undefined },
+  }),
 );
 
 const anyPolicy: fc.Arbitrary<RestartPolicy> = fc.oneof(

@@ -5,7 +5,7 @@ import { splitImageName } from '../../../src/cli/format/image-name.ts';
 import { formatPorts, publishersOf } from '../../../src/cli/format/ports.ts';
 import { ellipsis, formatTable } from '../../../src/cli/format/table.ts';
 import { formatRows, type ListFormat } from '../../../src/cli/format/template.ts';
-import type { Container, PublishedPort } from '../../../src/model/container.ts';
+import { type Container, type PublishedPort, UNKNOWN_EXIT } from '../../../src/model/container.ts';
 import { container, containerConfig } from '../../support/project-values.ts';
 
 const SECOND = 1000;
@@ -152,11 +152,9 @@ describe('formatPorts', () => {
 describe('formatStatus', () => {
   const now = Date.parse('2026-01-01T00:05:01Z');
   const exit = (code: number | undefined): Container['exit'] => ({
+    ...UNKNOWN_EXIT,
     code,
-    signal: undefined,
-    isOomKilled: false,
     at: '2026-01-01T00:03:01Z',
-    reason: undefined,
   });
 
   test.each<[Partial<Container>, string]>([
@@ -205,7 +203,7 @@ describe('containerRow', () => {
   test('an exit nobody saw must not be 0', () => {
     const ended = container({
       state: 'exited',
-      exit: { code: undefined, signal: undefined, isOomKilled: false, at: '', reason: undefined },
+      exit: { ...UNKNOWN_EXIT, at: '' },
     });
     expect(containerRow(ended, { nowMs: 0, isTruncated: true })['ExitCode']).toBe(255);
   });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Exit } from '../../../src/model/container.ts';
+import { type Exit, UNKNOWN_EXIT } from '../../../src/model/container.ts';
 import {
   type Life,
   LIFE_AT_CREATION,
@@ -12,11 +12,9 @@ import {
 
 const NOW = 1_700_000_000_000;
 const EXIT: Exit = {
+  ...UNKNOWN_EXIT,
   code: 1,
-  signal: undefined,
-  isOomKilled: false,
   at: '2023-11-14T22:13:20.000000000Z',
-  reason: undefined,
 };
 
 function play(inputs: readonly LifeInput[], rules: Partial<LifeRules> = {}) {
@@ -49,7 +47,10 @@ describe('reduceLife', () => {
   test('the reason why it was ended stands in its exit', () => {
     const { life } = play([
       ...RUNNING,
-      { kind: 'ending', ending: { signal: 'SIGKILL', reason: 'it took longer than 10 s' } },
+      {
+        kind: 'ending',
+        ending: { signal: 'SIGKILL', by: 'force', reason: 'it took longer than 10 s' },
+      },
       { kind: 'exited', exit: EXIT },
     ]);
     expect(life.exit?.reason).toBe('it took longer than 10 s');

@@ -1,13 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Exit } from '../../../src/model/container.ts';
+import { type Exit, UNKNOWN_EXIT } from '../../../src/model/container.ts';
 import { findRestartPause } from '../../../src/supervisor/restart.ts';
 
 const exit = (code: number | undefined): Exit => ({
+  ...UNKNOWN_EXIT,
   code,
-  signal: undefined,
-  isOomKilled: false,
   at: '2026-01-01T00:00:00Z',
-  reason: undefined,
 });
 const FRESH = { restartCount: 0, lastPauseMs: 0, upMs: 0 };
 
