@@ -13,6 +13,7 @@ import {
   imagePullCommand,
   imageRmCommand,
 } from './commands/image.ts';
+import { imageLoadCommand, imageSaveCommand, imageTagCommand } from './commands/image-files.ts';
 import {
   killCommand,
   pauseCommand,
@@ -74,6 +75,9 @@ export const COMMANDS: readonly CommandDefinition[] = [
   imageInspectCommand,
   imageRmCommand,
   imagePruneCommand,
+  imageTagCommand,
+  imageLoadCommand,
+  imageSaveCommand,
   networkLsCommand,
   doctorCommand,
   versionCommand,

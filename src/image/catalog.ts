@@ -48,6 +48,14 @@ export class Catalog {
     throw new OcupError('E_IMAGE_NOT_FOUND', `no such image: ${nameOrId}`);
   }
 
+  /** The image of an entry of the index, by the digest of what it names. */
+  async findTarget(digest: Digest, platform: Platform | undefined): Promise<Image | undefined> {
+    const entry = this.layout.entries.find((item) => item.digest === digest);
+    if (entry === undefined) return undefined;
+    const found = await this.reader.findFor(entry, platform);
+    return found === undefined ? undefined : this.toImage(found, entry);
+  }
+
   /** Those named last first; images without a name are among them. */
   async list(): Promise<Image[]> {
     const lists = await Promise.all(

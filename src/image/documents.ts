@@ -98,6 +98,7 @@ export function parseDescriptor(value: unknown, name: string): Descriptor {
     platform: parsePlatformOf(fields['platform']),
     annotations: parseStrings(fields['annotations']),
     urls: Array.isArray(fields['urls']) ? fields['urls'].filter(isText) : undefined,
+    ...(isText(fields['artifactType']) && { artifactType: fields['artifactType'] }),
   };
 }
 

@@ -12,8 +12,10 @@ import type { ImageSource } from '../model/reference.ts';
 import type { UnpackLimits } from '../native/layers.ts';
 import { exportTree } from '../native/trees.ts';
 import type { PullProgress } from '../model/pull-progress.ts';
+import type { ImageDetails } from '../wire/image-calls.ts';
 import { Catalog, parseLocalSource, withAbsolutePath } from './catalog.ts';
 import { chainIds } from './chain-ids.ts';
+import { parseObject } from './documents.ts';
 import { Garbage } from './garbage.ts';
 import { ImageReader } from './image-reader.ts';
 import { LayerStore } from './layer-store.ts';
@@ -25,6 +27,7 @@ import { type RootView, openRootView } from './root-view.ts';
 import { findRootfs, rootfsFolder } from './rootfs-image.ts';
 import { SnapshotStore } from './snapshots.ts';
 import { openOrigin } from './source/open-origin.ts';
+import { Transfers } from './transfers.ts';
 import type { VerifyResult } from './verification.ts';
 import { type VerifyRequest, verifyStore } from './verify-store.ts';
 
@@ -85,6 +88,8 @@ export async function openImages(options: ImagesOptions): Promise<Images> {
 
 /** The images of this machine: pulled, found, listed, removed. Calls may overlap. */
 export class Images {
+  /** To and from archives and registries. */
+  readonly transfers: Transfers;
   private readonly layout: ImageLayout;
   private readonly snapshots: SnapshotStore;
   private readonly catalog: Catalog;
@@ -107,7 +112,8 @@ export class Images {
     this.snapshots = snapshots;
     this.usersOf = options.usersOf;
     this.logger = options.logger;
-    this.catalog = new Catalog(layout, new ImageReader(layout, snapshots));
+    const reader = new ImageReader(layout, snapshots);
+    this.catalog = new Catalog(layout, reader);
     this.limits = {
       maxBytes: limit(env['OCUP_MAX_LAYER_BYTES'], DEFAULT_MAX_BYTES),
       maxEntries: limit(env['OCUP_MAX_LAYER_ENTRIES'], DEFAULT_MAX_ENTRIES),
@@ -116,6 +122,9 @@ export class Images {
     this.garbage = new Garbage(layout, snapshots);
     const { idleTimeoutMs, retryDelayMs } = options;
     this.client = new RegistryClient({ env, idleTimeoutMs, retryDelayMs });
+    const { catalog, layers, garbage, client } = this;
+    const scratch = snapshots.folder;
+    this.transfers = new Transfers({ layout, reader, catalog, layers, garbage, client, scratch });
   }
 
   /** Ends connections. Pulls that still run fail. */
@@ -158,6 +167,14 @@ export class Images {
   /** By name (`nginx`, `oci:…`), id, or at least six digits of an id. @throws E_IMAGE_NOT_FOUND */
   async inspect(nameOrId: string, platform?: string): Promise<Image> {
     return (await this.catalog.get(nameOrId, parseWanted(platform))).image;
+  }
+
+  /** `inspect`, and the configuration as it is stored. */
+  async details(nameOrId: string, platform?: string): Promise<ImageDetails> {
+    const image = await this.inspect(nameOrId, platform);
+    const bytes = await this.layout.findBytes(image.id);
+    const config = bytes === undefined ? undefined : parseObject(bytes, nameOrId);
+    return { image, config };
   }
 
   /** All images that are here with all their layers, those named last first; some may have lost their names. */

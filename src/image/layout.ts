@@ -87,6 +87,17 @@ export class ImageLayout {
     await writeFileAtomic(this.blobPath(descriptor.digest), bytes);
   }
 
+  /** The content of a document whose size is not known; undefined where it is not here, damaged or too large. */
+  async findBytes(digest: Digest): Promise<Buffer | undefined> {
+    try {
+      const { size } = await stat(this.blobPath(digest));
+      return await this.findDocument({ mediaType: '', digest, size });
+    } catch (error) {
+      if (findErrno(error) === 'ENOENT') return undefined;
+      throw error;
+    }
+  }
+
   /** The hex part of every blob's digest. */
   async listBlobs(): Promise<Digest[]> {
     const names = await readdir(join(this.folder, 'blobs', 'sha256'));

@@ -1,9 +1,11 @@
+import { isOcupError } from '../base/errors.ts';
 import type { Descriptor } from '../model/descriptor.ts';
 import {
   type ImageSource,
   formatFamiliarReference,
   formatImageSource,
   formatReference,
+  parseReference,
 } from '../model/reference.ts';
 import { REF_NAME, TAGGED_AT } from './layout.ts';
 
@@ -32,6 +34,23 @@ export function shownName(source: ImageSource): string {
     : formatImageSource(source);
 }
 
+/** Whether `wanted` means what an archive or layout calls `written`: the whole name, in any form, or its tag alone. */
+export function isName(written: string, wanted: string): boolean {
+  if (written === wanted || written.endsWith(`:${wanted}`)) return true;
+  const full = findFullName(written);
+  return full !== undefined && full === findFullName(wanted);
+}
+
+/** The full form of a name in a registry; undefined for what is none. */
+export function findFullName(text: string): string | undefined {
+  try {
+    return formatReference(parseReference(text));
+  } catch (error) {
+    if (isOcupError(error, 'E_IMAGE_REFERENCE')) return undefined;
+    throw error;
+  }
+}
+
 /**
  * Gives `name` to `target`. What had the name before stays without one, unless it has another, so that containers made
  * from it keep their image.
@@ -46,6 +65,16 @@ export function withName(
   const named: Descriptor = { ...target, annotations };
   const others = withoutName(entries, name);
   return [...others.filter((entry) => !isNamelessCopy(entry, target)), named];
+}
+
+/** Keeps `target` here, without a name unless it has one. */
+export function keepTarget(
+  entries: readonly Descriptor[],
+  target: Descriptor,
+  taggedAt: string,
+): readonly Descriptor[] {
+  if (entries.some((entry) => entry.digest === target.digest)) return entries;
+  return [...entries, { ...target, annotations: { [TAGGED_AT]: taggedAt } }];
 }
 
 /** Takes `name` away; its image stays without a name unless it has another. */

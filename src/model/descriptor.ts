@@ -10,6 +10,8 @@ export interface Descriptor {
   readonly platform?: Platform | undefined;
   readonly annotations?: Readonly<Record<string, string>> | undefined;
   readonly urls?: readonly string[] | undefined;
+  /** Set for what is no image. */
+  readonly artifactType?: string | undefined;
 }
 
 /** @see image-spec manifest.md */

@@ -3,6 +3,7 @@ import { ocupVersion } from '../base/install-root.ts';
 import { once } from 'node:events';
 import type { Event } from '../model/event.ts';
 import { parseImageSource } from '../model/reference.ts';
+import type { ImageCalls } from '../wire/image-calls.ts';
 import { type LogParams, PROTOCOL_VERSION } from '../wire/protocol.ts';
 import type { Call, Handlers, StreamHandlers } from '../wire/server.ts';
 import { exportBundle } from './bundle-export.ts';
@@ -13,6 +14,7 @@ import { copyWithContainer } from './copy.ts';
 import { logLimits } from './log-limits.ts';
 import { followLogs, type LogSource, sendLogs } from './log-stream.ts';
 import { volumeMounts } from './mount-plan.ts';
+import { transferHandlers } from './transfer-handlers.ts';
 import { attachToContainer, execInContainer } from './streams.ts';
 import type { Rooms } from './rooms.ts';
 
@@ -21,6 +23,7 @@ export function makeHandlers(rooms: Rooms): Handlers {
   return {
     ...systemHandlers(rooms),
     ...imageHandlers(rooms),
+    ...transferHandlers(rooms),
     ...networkHandlers(rooms),
     ...volumeHandlers(rooms),
     ...containerHandlers(rooms),
@@ -51,7 +54,10 @@ export function makeStreamHandlers(rooms: Rooms): StreamHandlers {
   };
 }
 
-type Part<Prefix extends string> = Pick<Handlers, Extract<keyof Handlers, `${Prefix}.${string}`>>;
+type Part<Prefix extends string> = Omit<
+  Pick<Handlers, Extract<keyof Handlers, `${Prefix}.${string}`>>,
+  keyof ImageCalls
+>;
 
 function systemHandlers(rooms: Rooms): Part<'system'> {
   return {

@@ -1,6 +1,8 @@
+import type { Transfers } from '../image/transfers.ts';
 import type { Image } from '../model/image.ts';
 import type { ImageSource } from '../model/reference.ts';
 import type { PullProgress } from '../model/pull-progress.ts';
+import type { ImageDetails } from '../wire/image-calls.ts';
 import type { PullPolicyName, Result } from '../wire/protocol.ts';
 
 /** What the supervisor asks of the image room; `image/images.ts` makes the promises. */
@@ -14,6 +16,10 @@ export interface ImagesPort {
   }): Promise<Image>;
   find(source: ImageSource, platform: string | undefined): Promise<Image | undefined>;
   list(): Promise<readonly Image[]>;
+  /** By name or id. @throws E_IMAGE_NOT_FOUND */
+  details(nameOrId: string, platform: string | undefined): Promise<ImageDetails>;
+  /** To and from files and registries. */
+  readonly transfers: Transfers;
   remove(name: string, options: { readonly force: boolean }): Promise<Result<'image.remove'>>;
   prune(options: { readonly all: boolean }): Promise<Result<'image.prune'>>;
   /** Top first. */

@@ -10,6 +10,7 @@ import {
   text,
 } from '../base/shape.ts';
 import { containerConfigShape, networkConfigShape, volumeConfigShape } from './config-shape.ts';
+import { IMAGE_PARAM_SHAPES } from './image-shapes.ts';
 import type {
   CopyParams,
   ExecParams,
@@ -41,6 +42,7 @@ export const PARAM_SHAPES: { readonly [M in MethodName]: Shape<Params<M>> } = {
   'image.list': none,
   'image.remove': objectOf<Params<'image.remove'>>({ image: text, force: flag }),
   'image.prune': objectOf<Params<'image.prune'>>({ all: flag }),
+  ...IMAGE_PARAM_SHAPES,
   'network.create': objectOf<Params<'network.create'>>({ config: networkConfigShape }),
   'network.list': none,
   'network.remove': byName,

@@ -2,6 +2,7 @@ import type { Container, ContainerConfig } from '../model/container.ts';
 import type { Event } from '../model/event.ts';
 import type { Image } from '../model/image.ts';
 import type { PullProgress } from '../model/pull-progress.ts';
+import type { ImageCalls } from './image-calls.ts';
 import type { Network, NetworkConfig, Volume, VolumeConfig } from '../model/network.ts';
 
 /**
@@ -112,7 +113,7 @@ interface ByName {
 }
 
 /** Methods that answer with events and a result. Each is one primitive: ordering is the caller's business. */
-export interface Methods {
+export interface Methods extends ImageCalls {
   'system.info': Call<None, SystemInfo>;
   /** Ends the supervisor; containers run on. */
   'system.shutdown': Call<None, None>;

@@ -20,6 +20,7 @@ import { FRAME } from '../../src/wire/frames.ts';
 import { type LogLine, PROTOCOL_VERSION, type WaitCondition } from '../../src/wire/protocol.ts';
 import { type Handlers, serveCalls, type StreamHandlers } from '../../src/wire/server.ts';
 import { FakeCopies } from './fake-copies.ts';
+import { fakeTransfers } from './fake-transfers.ts';
 import { container, hashOf } from './project-values.ts';
 
 /** How containers of a service behave. */
@@ -164,6 +165,7 @@ export class FakeSupervisor {
         this.images.set(image, made);
         return made;
       },
+      ...fakeTransfers(this.images),
       'image.find': ({ image }) => Promise.resolve({ image: this.images.get(image) }),
       'image.list': () => Promise.resolve({ images: [...this.images.values()] }),
       'image.remove': ({ image }) => {

@@ -1,10 +1,10 @@
 import { formatBytes } from '../../base/units.ts';
 import type { Image } from '../../model/image.ts';
 import { formatPlatform } from '../../model/platform.ts';
-import { OcupError } from '../../base/errors.ts';
 import { type CommandDefinition, option } from '../command.ts';
 import { pullAll } from '../execute/pull-all.ts';
 import { formatAgo, formatTimestamp } from '../format/duration.ts';
+import { dockerDetails } from '../format/image-details.ts';
 import { splitImageName } from '../format/image-name.ts';
 import { formatRows, type ListFormat, type Row } from '../format/template.ts';
 import { absoluteImage } from '../image-path.ts';
@@ -134,22 +134,22 @@ export const imageInspectCommand: CommandDefinition = {
   name: 'image inspect',
   usage: '<IMAGE...>',
   summary: 'Print what is known about images, as JSON',
-  options: [option('--platform <platform>', 'for this platform, such as linux/arm64')],
+  options: [
+    option('-f, --format <format>', 'json or a template such as {{.Id}}'),
+    option('--platform <platform>', 'for this platform, such as linux/arm64'),
+  ],
   async run(session, { args, options }) {
     const client = await session.supervisor();
     const platform = options.text('platform');
-    const found: Image[] = [];
+    const found: Row[] = [];
     for (const name of args) {
-      const named = absoluteImage(name, session.context.workingDir);
-      const { image } = await client.call('image.find', { image: named, platform });
-      if (image === undefined) {
-        throw new OcupError('E_IMAGE_NOT_FOUND', `no such image: ${name}`, {
-          hint: `pull it first: ocup image pull ${name}`,
-        });
-      }
-      found.push(image);
+      const image = absoluteImage(name, session.context.workingDir);
+      found.push(dockerDetails(await client.call('image.inspect', { image, platform })));
     }
-    await session.print(`${JSON.stringify(found, undefined, 2)}\n`);
+    const format = options.text('format') ?? '';
+    if (format === '' || format === 'json') {
+      await session.print(`${JSON.stringify(found, undefined, format === '' ? 4 : undefined)}\n`);
+    } else await session.print(formatRows(found, format, { columns: [] }));
     return 0;
   },
 };

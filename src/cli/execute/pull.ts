@@ -42,7 +42,8 @@ const LAYER_WORDS = {
   done: 'Pull complete',
 } as const;
 
-function pullEvent(id: string, progress: PullProgress): ProgressEvent | undefined {
+/** How a pull's progress is shown, under the row `id`. */
+export function pullEvent(id: string, progress: PullProgress): ProgressEvent | undefined {
   if (progress.kind === 'retry') {
     const details = `${progress.reason}, again in ${formatDuration(progress.delayMs).toLowerCase()}`;
     return { id, status: 'working', text: 'Pulling', details };

@@ -14,3 +14,9 @@ export function splitImageName(name: string): {
   if (source.kind === 'rootfs') return { repository: `rootfs:${source.path}`, tag: '<none>' };
   return { repository: `${source.kind}:${source.path}`, tag: source.tag ?? '<none>' };
 }
+
+/** A name as people write it: without `docker.io/library/`. */
+export function familiarName(name: string): string {
+  const source = parseImageSource(name);
+  return source.kind === 'registry' ? formatFamiliarReference(source.reference) : name;
+}

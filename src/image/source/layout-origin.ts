@@ -7,20 +7,34 @@ import type { Descriptor } from '../../model/descriptor.ts';
 import { digestHex } from '../../model/digest.ts';
 import { MAX_DOCUMENT_BYTES, checkDigest } from '../documents.ts';
 import { REF_NAME, parseEntries } from '../layout.ts';
+import { isName } from '../names.ts';
 import type { Origin } from './origin.ts';
 
 const CHUNK_BYTES = 1024 * 1024;
 
 /** An OCI image layout in a folder; `name` is how the user calls it. @see image-spec image-layout.md */
 export function layoutOrigin(folder: string, tag: string | undefined, name: string): Origin {
+  return layoutEntryOrigin(folder, name, async () =>
+    selectEntry(await readLayoutIndex(folder, name), tag, name),
+  );
+}
+
+/** The entries of a layout's index. @throws E_IMAGE_NOT_FOUND, E_IMAGE_FORMAT */
+export async function readLayoutIndex(folder: string, name: string): Promise<Descriptor[]> {
+  const bytes = await readPart(join(folder, 'index.json'), name);
+  return parseEntries(bytes, `${name}/index.json`);
+}
+
+/** What one entry of a layout's index names. */
+export function layoutEntryOrigin(
+  folder: string,
+  name: string,
+  getEntry: () => Promise<Descriptor>,
+): Origin {
   const path = ({ digest }: Descriptor): string =>
     join(folder, 'blobs', 'sha256', digestHex(digest));
   return {
-    async resolve() {
-      const bytes = await readPart(join(folder, 'index.json'), name);
-      const entries = parseEntries(bytes, `${name}/index.json`);
-      return { descriptor: selectEntry(entries, tag, name), bytes: undefined };
-    },
+    resolve: async () => ({ descriptor: await getEntry(), bytes: undefined }),
     async document(descriptor) {
       const bytes = await readPart(path(descriptor), name);
       checkDigest(bytes, descriptor);
@@ -73,7 +87,9 @@ function selectEntry(
   tag: string | undefined,
   name: string,
 ): Descriptor {
-  const named = entries.filter((entry) => tag === undefined || refName(entry) === tag);
+  const exact = entries.filter((entry) => tag === undefined || refName(entry) === tag);
+  const alike = entries.filter((entry) => isName(refName(entry) ?? '', tag ?? ''));
+  const named = exact.length > 0 ? exact : alike;
   const [first, ...others] = named;
   if (first === undefined) {
     throw new OcupError('E_IMAGE_NOT_FOUND', `cannot find ${name}: the layout has no such image`, {

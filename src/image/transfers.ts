@@ -1,0 +1,230 @@
+import { throwIfAborted } from '../base/abort.ts';
+import { OcupError, isOcupError } from '../base/errors.ts';
+import type { Descriptor } from '../model/descriptor.ts';
+import type { Image } from '../model/image.ts';
+import { parsePlatform } from '../model/platform.ts';
+import type { PullProgress } from '../model/pull-progress.ts';
+import { formatReference, parseReference } from '../model/reference.ts';
+import type { Catalog } from './catalog.ts';
+import type { Garbage, Lease } from './garbage.ts';
+import type { ImageReader } from './image-reader.ts';
+import type { LayerStore } from './layer-store.ts';
+import type { ImageLayout } from './layout.ts';
+import { entryName, keepTarget, withName } from './names.ts';
+import { bringIn } from './pull.ts';
+import type { RegistryClient } from './registry/client.ts';
+import {
+  type ArchiveFormat,
+  type SavedArtifact,
+  type SavedImage,
+  saveArchive,
+} from './save-archive.ts';
+import {
+  type ArchivedImage,
+  type OpenArchive,
+  openArchive,
+  storedNames,
+} from './source/open-archive.ts';
+import { collectPlatform, collectStored } from './stored-image.ts';
+import type { TarResult } from './tar/tar-file.ts';
+
+/** The parts of the image room that transfers work on. */
+export interface TransferParts {
+  readonly layout: ImageLayout;
+  readonly reader: ImageReader;
+  readonly catalog: Catalog;
+  readonly layers: LayerStore;
+  readonly garbage: Garbage;
+  readonly client: RegistryClient;
+  /** Where archives may be unpacked for the time of an import. */
+  readonly scratch: string;
+}
+
+export interface LoadRequest {
+  /** An archive or a layout, absolute. */
+  readonly path: string;
+  readonly platform: string | undefined;
+  readonly signal: AbortSignal;
+  readonly onProgress: (progress: PullProgress) => void;
+  /** The names that an image gets, by those in the archive. Default: the same, where a registry could have them. */
+  readonly rename?: (names: readonly string[]) => readonly string[];
+}
+
+export interface SaveRequest {
+  /** Names or ids. */
+  readonly images: readonly string[];
+  /** Absolute. */
+  readonly path: string;
+  readonly format: ArchiveFormat;
+  /** Only the image for this platform. */
+  readonly platform: string | undefined;
+  readonly artifacts?: readonly SavedArtifact[];
+  readonly mode?: number;
+  readonly signal: AbortSignal;
+  readonly onBytes?: (total: number) => void;
+}
+
+/** Images on their way between this store and files. */
+export class Transfers {
+  private readonly parts: TransferParts;
+
+  constructor(parts: TransferParts) {
+    this.parts = parts;
+  }
+
+  /** Gives an image a further name. @throws E_IMAGE_NOT_FOUND, E_IMAGE_REFERENCE */
+  async tag(nameOrId: string, name: string): Promise<Image> {
+    const reference = parseReference(name);
+    if (reference.digest !== undefined) {
+      throw new OcupError('E_IMAGE_REFERENCE', `cannot name an image ${name}: a digest is no tag`);
+    }
+    const { entry } = await this.getStored(nameOrId);
+    await this.giveNames(entry, [formatReference(reference)]);
+    return this.getImage(entry);
+  }
+
+  /**
+   * Brings all images of an archive in. Those without a name are kept without.
+   * @throws E_IMAGE_NOT_FOUND, E_IMAGE_FORMAT, E_IMAGE_PLATFORM, E_IMAGE_DIGEST, E_IMAGE_UNPACK, E_CANCELLED
+   */
+  async load(request: LoadRequest): Promise<Image[]> {
+    const archive = await this.openArchive(request.path);
+    try {
+      return await this.loadFrom(archive, request);
+    } finally {
+      await archive.close();
+    }
+  }
+
+  /** The caller closes it. @throws E_IMAGE_NOT_FOUND, E_IMAGE_FORMAT */
+  openArchive(path: string): Promise<OpenArchive> {
+    return openArchive({ path, name: path, scratch: this.parts.scratch });
+  }
+
+  /** `load` of an archive that is open already. */
+  async loadFrom(archive: OpenArchive, request: LoadRequest): Promise<Image[]> {
+    if (archive.images.length === 0) {
+      throw new OcupError('E_IMAGE_FORMAT', `cannot load ${request.path}: it holds no image`);
+    }
+    const lease = this.parts.garbage.lease();
+    try {
+      const loaded: Image[] = [];
+      for (const image of archive.images) loaded.push(await this.loadOne(image, lease, request));
+      return loaded;
+    } finally {
+      lease.release();
+    }
+  }
+
+  /**
+   * Writes images to an archive. @throws E_IMAGE_NOT_FOUND, E_IMAGE_PLATFORM, E_IMAGE_STORE, E_CANCELLED
+   */
+  async save(request: SaveRequest): Promise<TarResult> {
+    const { layout, garbage } = this.parts;
+    const lease = garbage.lease();
+    try {
+      const images: SavedImage[] = [];
+      for (const name of request.images) images.push(await this.collect(name, request.platform));
+      const needed = images.flatMap(({ stored }) => [...stored.documents, ...stored.blobs]);
+      await lease.protect(needed.map(({ digest }) => digest));
+      const { path, format, artifacts = [] } = request;
+      return await saveArchive(path, { layout, images: merge(images), artifacts, format }, request);
+    } finally {
+      lease.release();
+    }
+  }
+
+  /** The entry of the index that a name or id stands for. @throws E_IMAGE_NOT_FOUND */
+  async getStored(nameOrId: string): Promise<{
+    readonly entry: Descriptor;
+    readonly image: Image;
+    readonly isById: boolean;
+  }> {
+    const { image, isById } = await this.parts.catalog.get(nameOrId);
+    const entry = this.parts.layout.entries.find(({ digest }) => digest === image.targetDigest);
+    if (entry !== undefined) return { entry, image, isById };
+    throw new OcupError(
+      'E_IMAGE_NOT_FOUND',
+      `cannot use ${nameOrId}: it is a folder, not an image`,
+    );
+  }
+
+  private async collect(nameOrId: string, platform: string | undefined): Promise<SavedImage> {
+    const { layout, reader } = this.parts;
+    const { entry, image, isById } = await this.getStored(nameOrId);
+    const parts = { layout, reader, name: nameOrId };
+    const stored = await (platform === undefined || platform === ''
+      ? collectStored(entry, parts)
+      : collectPlatform(entry, parsePlatform(platform), parts));
+    if (isById) return { stored, names: [] };
+    const names = image.names.filter((name) => isNamed(name, nameOrId));
+    return { stored, names: names.length === 0 ? image.names : names };
+  }
+
+  private async loadOne(
+    { names, origin }: ArchivedImage,
+    lease: Lease,
+    request: LoadRequest,
+  ): Promise<Image> {
+    const { layout, layers } = this.parts;
+    const { platform: wanted, signal, onProgress, rename = storedNames } = request;
+    const platform = wanted === undefined || wanted === '' ? undefined : parsePlatform(wanted);
+    const name = names[0] ?? request.path;
+    const target = await bringIn({
+      layout,
+      layers,
+      lease,
+      origin,
+      name,
+      platform,
+      signal,
+      onProgress,
+    });
+    throwIfAborted(signal);
+    const { mediaType, digest, size } = target;
+    await this.giveNames({ mediaType, digest, size }, rename(names));
+    const found = await this.parts.catalog.findTarget(target.digest, platform);
+    if (found !== undefined) return found;
+    throw new OcupError('E_IMAGE_STORE', `cannot find ${name} after it was loaded`);
+  }
+
+  private async giveNames(target: Descriptor, names: readonly string[]): Promise<void> {
+    const { mediaType, digest, size } = target;
+    const taggedAt = new Date().toISOString();
+    const plain = { mediaType, digest, size };
+    await this.parts.layout.update((entries) =>
+      names.length === 0
+        ? keepTarget(entries, plain, taggedAt)
+        : names.reduce<readonly Descriptor[]>(
+            (all, name) => withName(all, name, plain, taggedAt),
+            entries,
+          ),
+    );
+  }
+
+  private async getImage(entry: Descriptor): Promise<Image> {
+    const found = await this.parts.catalog.findTarget(entry.digest, undefined);
+    if (found !== undefined) return found;
+    throw new OcupError('E_IMAGE_NOT_FOUND', `no such image: ${entryName(entry) ?? entry.digest}`);
+  }
+}
+
+function isNamed(name: string, typed: string): boolean {
+  try {
+    return formatReference(parseReference(typed)) === name;
+  } catch (error) {
+    if (isOcupError(error, 'E_IMAGE_REFERENCE')) return name === typed;
+    throw error;
+  }
+}
+
+/** An image that was named twice is one image with two names. */
+function merge(images: readonly SavedImage[]): SavedImage[] {
+  const merged = new Map<string, SavedImage>();
+  for (const { stored, names } of images) {
+    const known = merged.get(stored.target.digest);
+    const all = new Set([...(known?.names ?? []), ...names]);
+    merged.set(stored.target.digest, { stored, names: [...all] });
+  }
+  return [...merged.values()];
+}

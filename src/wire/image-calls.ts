@@ -1,0 +1,43 @@
+import type { Image } from '../model/image.ts';
+import type { PullProgress } from '../model/pull-progress.ts';
+import type { SaveProgress } from '../model/transfer.ts';
+
+interface Call<Params, Result, CallEvent = never> {
+  readonly params: Params;
+  readonly result: Result;
+  readonly event: CallEvent;
+}
+
+/** An image with its documents as they are stored. */
+export interface ImageDetails {
+  readonly image: Image;
+  /** The configuration's JSON; undefined for `rootfs:`. */
+  readonly config: Readonly<Record<string, unknown>> | undefined;
+}
+
+export type ArchiveFormatName = 'docker' | 'oci';
+
+/** Calls that carry images between the store, files and registries. Paths are absolute. */
+export interface ImageCalls {
+  /** By name or id. @throws E_IMAGE_NOT_FOUND */
+  'image.inspect': Call<
+    { readonly image: string; readonly platform: string | undefined },
+    ImageDetails
+  >;
+  'image.tag': Call<{ readonly image: string; readonly name: string }, Image>;
+  'image.load': Call<
+    { readonly path: string; readonly platform: string | undefined },
+    { readonly images: readonly Image[] },
+    PullProgress
+  >;
+  'image.save': Call<
+    {
+      readonly images: readonly string[];
+      readonly path: string;
+      readonly format: ArchiveFormatName;
+      readonly platform: string | undefined;
+    },
+    { readonly digest: string; readonly sizeBytes: number },
+    SaveProgress
+  >;
+}

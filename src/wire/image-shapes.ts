@@ -1,0 +1,17 @@
+import { listOf, objectOf, oneOf, optional, type Shape, text } from '../base/shape.ts';
+import type { ImageCalls } from './image-calls.ts';
+
+type Params<M extends keyof ImageCalls> = ImageCalls[M]['params'];
+
+/** What the calls of `image-calls.ts` take. */
+export const IMAGE_PARAM_SHAPES: { readonly [M in keyof ImageCalls]: Shape<Params<M>> } = {
+  'image.inspect': objectOf<Params<'image.inspect'>>({ image: text, platform: optional(text) }),
+  'image.tag': objectOf<Params<'image.tag'>>({ image: text, name: text }),
+  'image.load': objectOf<Params<'image.load'>>({ path: text, platform: optional(text) }),
+  'image.save': objectOf<Params<'image.save'>>({
+    images: listOf(text),
+    path: text,
+    format: oneOf('docker', 'oci'),
+    platform: optional(text),
+  }),
+};
