@@ -111,9 +111,9 @@ function splitDomain(name: string, text: string): { domain: string; repository: 
   return { domain, repository };
 }
 
-/** `PATH[:TAG]`: the tag cannot hold a slash, so a colon before one belongs to the path. */
+/** `PATH[:REFERENCE]`: the reference may be a whole name with colons of its own, so a path cannot hold one. */
 function splitPathTag(rest: string): { path: string; tag: string | undefined } {
-  const match = /^(.+):([^/:]+)$/.exec(rest);
+  const match = /^([^:]+):(.+)$/s.exec(rest);
   if (match?.[1] === undefined) return { path: rest, tag: undefined };
   return { path: match[1], tag: match[2] };
 }
