@@ -28,6 +28,7 @@ export function checkConsistency(
   const check = new Check(root, problems, disabled);
   for (const [name, { node, position }] of entriesOf(root, 'services'))
     if (node.kind === 'map') check.service(node, name, position);
+  check.containerNames();
   check.secrets();
   checkCycles(root, problems);
 }
@@ -78,6 +79,22 @@ class Check {
     this.references(node, name);
     this.mounts(node, name);
     this.watch(node, name);
+  }
+
+  /** Containers of all projects share their names: two services cannot have the same. */
+  containerNames(): void {
+    const taken = new Map<string, string>();
+    for (const [name, { node }] of entriesOf(this.root, 'services')) {
+      const container = findChild(node, 'container_name');
+      const text = container === undefined ? undefined : textOf(container);
+      if (container === undefined || text === undefined || text === '') continue;
+      const other = taken.get(text);
+      taken.set(text, other ?? name);
+      if (other === undefined) continue;
+      const message = `container name ${JSON.stringify(text)} is already in use by service ${other}`;
+      const place = { position: container.position, path: ['services', name, 'container_name'] };
+      this.problems.error(place, message, { hint: 'leave `container_name` out of one of them' });
+    }
   }
 
   /** A driver alone brings no content to a container. */

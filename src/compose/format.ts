@@ -1,29 +1,27 @@
-import { stringify } from 'yaml';
-import type { Json, JsonObject, Project } from '../model/project.ts';
+import type { Json, JsonObject } from '../model/project.ts';
 import type { Shape } from './shape.ts';
 import { PROJECT } from './shapes.ts';
+import { writeYaml } from './write-yaml.ts';
 
 /**
  * A project as `ocup config` prints it, with a newline at its end. A `$` is written `$$`, so that what is
  * printed can be loaded again.
  */
 export function formatProject(
-  project: Pick<Project, 'canonical'> | { readonly canonical: JsonObject },
+  { canonical }: { readonly canonical: JsonObject },
   format: 'yaml' | 'json',
 ): string {
-  return escapeDollars(formatPlain(project.canonical, format));
+  const text = format === 'json' ? jsonText(toJsonForm(canonical)) : writeYaml(canonical, PROJECT);
+  return escapeDollars(text);
 }
 
-/** The same without writing `$` twice: for a model whose variables were kept. */
+/** A model whose variables were kept: as the files have it, sorted by name, without writing `$` twice. */
 export function formatPlain(canonical: JsonObject, format: 'yaml' | 'json'): string {
-  if (format === 'json') return `${JSON.stringify(toJsonForm(canonical), undefined, 2)}\n`;
-  return stringify(canonical, {
-    // Texts that older readers of YAML take for booleans or times are quoted.
-    schema: 'yaml-1.1',
-    lineWidth: 0,
-    aliasDuplicateObjects: false,
-    nullStr: 'null',
-  });
+  return format === 'json' ? jsonText(canonical) : writeYaml(canonical, undefined);
+}
+
+function jsonText(value: Json): string {
+  return `${JSON.stringify(value, undefined, 2)}\n`;
 }
 
 /** The JSON of docker compose: other top-level order, no extensions of services, some zero values shown. */

@@ -190,9 +190,11 @@ async function complete(
   const active = options.profiles ?? [];
   const chosen = active.length > 0 ? active : splitList(variables.get('COMPOSE_PROFILES'), ',');
   const selection = selectServices(root, chosen, options.services ?? []);
-  if (options.checkConsistency !== false)
-    checkConsistency(selection.root, problems, selection.disabled);
   root = dropUnused(selection.root);
+  if (options.checkConsistency !== false) {
+    checkConsistency(selection.root, problems, selection.disabled);
+    root = alignReplicas(root);
+  }
   if (options.resolveEnvironment !== false)
     root = await resolveEnvFiles(root, { ...loading, variables });
   root = withEntry(root, 'name', scalar(name, findChild(root, 'name')?.position ?? root.position));
@@ -200,6 +202,20 @@ async function complete(
     root = withEntry(root, 'services', mapOf({}, root.position));
   const canonical = decodeObject(root, PROJECT, problems);
   return { root, canonical, disabledServices: selection.disabled, profiles };
+}
+
+/** `scale` says what `deploy.replicas` says: where there is a `deploy`, both stand. */
+function alignReplicas(root: RawMap): RawMap {
+  const services = findMap(root, 'services');
+  if (services === undefined) return root;
+  let made = services;
+  for (const [name, { node }] of services.entries) {
+    const deploy = findMap(node, 'deploy');
+    const scale = findChild(node, 'scale');
+    if (node.kind !== 'map' || deploy === undefined || scale === undefined) continue;
+    made = withEntry(made, name, withEntry(node, 'deploy', withEntry(deploy, 'replicas', scale)));
+  }
+  return made === services ? root : withEntry(root, 'services', made);
 }
 
 function isObject(value: unknown): value is JsonObject {

@@ -33,7 +33,12 @@ const MAX_DEPTH = 200;
  */
 export function readYaml(text: string, file: string, problems: Problems): readonly RawNode[] {
   const lines = new LineCounter();
-  const parsed = parseAllDocuments(text.startsWith('\uFEFF') ? text.slice(1) : text, {
+  const control = CONTROL.exec(text);
+  if (control !== null) {
+    refuseControl(text, control.index, { lines, file, problems });
+    return [];
+  }
+  const parsed = parseAllDocuments(withPlainBreaks(text), {
     lineCounter: lines,
     schema: 'failsafe',
     uniqueKeys: false,
@@ -48,6 +53,26 @@ export function readYaml(text: string, file: string, problems: Problems): readon
     if (root !== undefined) roots.push(root);
   }
   return roots;
+}
+
+/** YAML allows tabs and line breaks only. */
+const CONTROL = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]/;
+
+function refuseControl(text: string, offset: number, { file, problems }: Source): void {
+  const before = text.slice(0, offset).split('\n');
+  const position = { file, line: before.length, column: (before.at(-1) ?? '').length + 1 };
+  const code = text.charCodeAt(offset).toString(16).padStart(2, '0');
+  const message = `yaml: line ${position.line}: control characters are not allowed: 0x${code}`;
+  problems.error({ position, path: [] }, message, {
+    hint: `write it as an escape in double quotes: "\\x${code}"`,
+    code: 'E_COMPOSE_SYNTAX',
+  });
+}
+
+/** Without the mark that some editors put first; a carriage return alone ends a line too. */
+function withPlainBreaks(text: string): string {
+  const start = text.startsWith('\uFEFF') ? text.slice(1) : text;
+  return start.includes('\r') ? start.replaceAll(/\r(?!\n)/g, '\n') : start;
 }
 
 interface Source {

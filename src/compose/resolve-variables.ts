@@ -37,13 +37,15 @@ function withSection(root: RawMap, name: string, change: (node: RawMap) => RawMa
   return withEntry(root, name, { ...section, entries });
 }
 
-function fillEnvironment(service: RawMap, { variables }: Loading): RawMap {
+function fillEnvironment(service: RawMap, { variables, included }: Loading): RawMap {
   const environment = service.entries.get('environment')?.node;
   if (environment === undefined || environment.kind === 'scalar') return service;
   if (environment.kind === 'list') {
     const items = environment.items.map((item) => fillItem(item, variables));
     return withEntry(service, 'environment', { ...environment, items });
   }
+  // In an included file only a list takes over what the `.env` beside that file says.
+  if (included.length > 0) return service;
   const entries = new Map<string, RawEntry>();
   for (const [key, entry] of environment.entries) {
     const value = isNull(entry.node) ? variables.get(key) : undefined;

@@ -43,6 +43,17 @@ export function resolvePlainScalar(text: string): ScalarValue | typeof TIMESTAMP
   return (first === 0x2e ? undefined : findInteger(digits)) ?? findFloat(digits) ?? text;
 }
 
+const OLD_BOOLEAN = /^(?:y|yes|on|n|no|off)$/i;
+const SEXAGESIMAL = /^[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?$/;
+
+/**
+ * Whether `text` written without quotes would not be read as that text: by us, or by readers of YAML 1.1,
+ * for which `no` is a boolean and `22:22` a number.
+ */
+export function hasPlainMeaning(text: string): boolean {
+  return resolvePlainScalar(text) !== text || OLD_BOOLEAN.test(text) || SEXAGESIMAL.test(text);
+}
+
 /** The whole number that `text` writes in base 2, 8, 10 or 16. */
 export function findInteger(text: string): number | bigint | undefined {
   const match = /^([-+]?)(?:0x([0-9a-fA-F]+)|0b([01]+)|0o?([0-7]+)|(0|[1-9][0-9]*))$/i.exec(text);
