@@ -5,6 +5,7 @@ import type { Project } from '../model/project.ts';
 import type { CommandContext } from './context.ts';
 import type { GlobalOptions } from './globals.ts';
 import type { LoadChanges } from './session.ts';
+import { sourceLines } from './source-lines.ts';
 
 /** Loads the project of a command's context. @throws E_COMPOSE_… with everything that is wrong with it */
 export function loadProject(
@@ -35,9 +36,13 @@ export function loadOptions(
   };
 }
 
-/** A project's warnings as lines, with paths relative to `base`. */
-export function warningsOf(project: Project, base: string): string[] {
-  return project.diagnostics.map((diagnostic) => formatDiagnostic(diagnostic, base));
+/** Warnings about files as people read them, on a terminal with the line that is meant. */
+export function warningsOf(
+  { diagnostics }: Pick<Project, 'diagnostics'>,
+  context: CommandContext,
+): string[] {
+  const linesOf = sourceLines(context);
+  return diagnostics.map((item) => formatDiagnostic(item, context.workingDir, linesOf));
 }
 
 async function readText(context: CommandContext): Promise<string> {

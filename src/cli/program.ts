@@ -8,6 +8,7 @@ import { GLOBAL_OPTIONS, type GlobalOptions, parseGlobals } from './globals.ts';
 import { RawOptions } from './raw-options.ts';
 import { exitCodeOf, formatError } from './report-error.ts';
 import { Session } from './session.ts';
+import { diagnosticsOf, sourceLines } from './source-lines.ts';
 import { writeText } from './write-text.ts';
 
 const USAGE_EXIT_CODE = 1;
@@ -53,12 +54,22 @@ async function runDefinition(run: Runnable, context: CommandContext): Promise<nu
   } catch (error) {
     // Whatever broke because the user ended the command is no error of its own.
     if (cancel.signal.aborted && isOcupError(error)) return 130;
-    const format = globals?.progress === 'json' ? 'json' : 'text';
-    await writeText(context.stderr.stream, formatError(error, format));
+    const text =
+      globals?.progress === 'json' ? formatError(error, 'json') : await explain(error, context);
+    await writeText(context.stderr.stream, text);
     return exitCodeOf(error);
   } finally {
     unsubscribe();
   }
+}
+
+/** What is wrong with files shows the lines that are meant, on a terminal. */
+async function explain(error: unknown, context: CommandContext): Promise<string> {
+  const found = diagnosticsOf(error);
+  const linesOf = sourceLines(context);
+  if (found.length === 0 || linesOf === undefined) return formatError(error);
+  const { formatDiagnostic } = await import('../compose/problems.ts');
+  return found.map((item) => `${formatDiagnostic(item, context.workingDir, linesOf)}\n`).join('');
 }
 
 function makeProgram(context: CommandContext, choose: (run: Runnable) => void): Command {

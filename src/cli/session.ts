@@ -83,7 +83,7 @@ export class Session {
     const { loadProject, warningsOf } = await import('./load.ts');
     const project = await loadProject(this.context, this.globals, changes);
     if (changes.isQuiet !== true) {
-      for (const warning of warningsOf(project, this.context.workingDir)) this.warn(warning);
+      for (const warning of warningsOf(project, this.context)) this.warn(warning);
     }
     return project;
   }

@@ -30,7 +30,8 @@ export function refuseUnsupported(
   hint?: string,
 ): void {
   const { position } = locate(conversion.root, path);
-  if (conversion.allowsUnsupported) conversion.problems.warning({ position, path }, message, hint);
+  if (conversion.allowsUnsupported)
+    conversion.problems.warning({ position, path }, message, { hint });
   else
     conversion.problems.error({ position, path }, message, { hint, code: 'E_COMPOSE_UNSUPPORTED' });
 }

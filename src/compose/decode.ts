@@ -136,7 +136,7 @@ class Decoder {
       this.problems.warning(
         place,
         `no shell runs this: everything from the unquoted \`${words.stoppedAt}\` on is dropped`,
-        'run a shell for it: ["sh", "-c", "…"]',
+        { hint: 'run a shell for it: ["sh", "-c", "…"]', topic: 'shell-operators' },
       );
     }
     return words.words;

@@ -79,7 +79,7 @@ async function pick(
   const [first] = present;
   if (first !== undefined && present.length > 1) {
     const message = `Found multiple config files with supported names: ${present.join(', ')}`;
-    problems.warning({ position: undefined, path: [] }, message, `Using ${first}`);
+    problems.warning({ position: undefined, path: [] }, message, { hint: `Using ${first}` });
   }
   return first;
 }

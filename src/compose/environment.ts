@@ -26,12 +26,18 @@ export function shellVariables(options: LoadOptions): Map<string, string> {
 
 /** Looks up in `variables`, then in the ids of the user. */
 export function lookupIn(variables: Variables, userIds: LoadOptions['userIds']): Lookup {
+  const ids = idsOf(userIds);
+  return (name) => variables.get(name) ?? ids(name);
+}
+
+/** `UID` and `GID` of the user. */
+export function idsOf(userIds: LoadOptions['userIds']): Lookup {
   const ids = new Map<string, string>();
   if (userIds !== undefined) {
     ids.set('UID', String(userIds.uid));
     ids.set('GID', String(userIds.gid));
   }
-  return (name) => variables.get(name) ?? ids.get(name);
+  return (name) => ids.get(name);
 }
 
 /**

@@ -11,8 +11,15 @@ import { findInteger } from './yaml-scalar.ts';
  *
  * @see compose-spec 12-interpolation.md
  */
-export function interpolate(root: RawNode, lookup: Lookup, problems: Problems): RawNode {
-  return new Interpolation(lookup, problems).node(root, [], CASTS);
+export function interpolate(root: RawNode, values: Values, problems: Problems): RawNode {
+  return new Interpolation(values, problems).node(root, [], CASTS);
+}
+
+/** What variables stand for. */
+export interface Values {
+  readonly lookup: Lookup;
+  /** The ids of the user, which shells know but do not pass on: for a plain `${UID}`. */
+  readonly ids: Lookup;
 }
 
 type Cast = 'boolean' | 'integer' | 'number';
@@ -65,11 +72,11 @@ const CASTS: PathState<Cast> = compilePaths({
 });
 
 class Interpolation {
-  private readonly lookup: Lookup;
+  private readonly values: Values;
   private readonly problems: Problems;
 
-  constructor(lookup: Lookup, problems: Problems) {
-    this.lookup = lookup;
+  constructor(values: Values, problems: Problems) {
+    this.values = values;
     this.problems = problems;
   }
 
@@ -96,7 +103,8 @@ class Interpolation {
   }
 
   private text(node: RawScalar, source: string, path: Path, cast: Cast | undefined): RawScalar {
-    const { text, unset, fault } = substitute(source, this.lookup);
+    const { lookup, ids } = this.values;
+    const { text, unset, implied, fault } = substitute(source, lookup, ids);
     const place = { position: node.position, path };
     if (fault !== undefined) {
       const isSyntax = fault.kind === 'syntax';
@@ -108,11 +116,13 @@ class Interpolation {
       return { ...node, value: '' };
     }
     for (const name of unset) {
-      const name_ = JSON.stringify(name);
-      this.problems.warning(
-        place,
-        `The ${name_} variable is not set. Defaulting to a blank string.`,
-      );
+      const message = `The "${name}" variable is not set. Defaulting to a blank string.`;
+      this.problems.warning(place, message, { topic: 'unset-variable' });
+    }
+    for (const name of implied) {
+      const message = `The "${name}" variable is not set. Taking ${ids(name) ?? ''}, the id of the user.`;
+      const hint = `other tools take a blank string: export ${name}, or put it into .env`;
+      this.problems.warning(place, message, { hint, topic: 'user-ids' });
     }
     if (cast !== undefined) return { ...node, value: this.cast(cast, text, source, place) };
     return text === source ? node : { ...node, value: text };

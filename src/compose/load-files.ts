@@ -64,6 +64,6 @@ function dropVersion(root: RawMap, { problems }: Loading): RawMap {
   const { position } = version;
   const message =
     'the attribute `version` is obsolete, it will be ignored, please remove it to avoid potential confusion';
-  problems.warning({ position, path: ['version'] }, message);
+  problems.warning({ position, path: ['version'] }, message, { topic: 'obsolete-version' });
   return withoutEntry(root, 'version');
 }

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import type { Diagnostic, JsonObject } from '../model/project.ts';
+import { applySilence } from './advice.ts';
 import { checkResources } from './check-resources.ts';
 import { checkConsistency } from './consistency.ts';
 import { anyJson, decodeObject } from './decode.ts';
@@ -85,6 +86,7 @@ export async function loadModelWith(options: LoadOptions, problems: Problems): P
     problems.throwIfAny(options.workingDir);
     throw new Error('files without a tree and without a problem');
   }
+  applySilence(loaded, variables, problems);
   const completed = await complete(loaded, name, { options, loading });
   problems.throwIfAny(options.workingDir);
   return {

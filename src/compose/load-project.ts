@@ -1,4 +1,5 @@
 import type { Project } from '../model/project.ts';
+import { advise } from './advice.ts';
 import type { LoadOptions } from './load-options.ts';
 import { type Model, loadModelWith } from './load-model.ts';
 import { Problems } from './problems.ts';
@@ -29,6 +30,7 @@ export async function loadProject(options: LoadOptions): Promise<Project> {
   });
   problems.throwIfAny(options.workingDir);
   reportSupport(model.root, problems);
+  advise(model.root, problems);
   return { ...project, diagnostics: problems.list() };
 }
 

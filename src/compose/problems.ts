@@ -1,6 +1,7 @@
 import { isAbsolute, relative } from 'node:path';
 import { type ErrorCode, OcupError } from '../base/errors.ts';
 import type { Diagnostic, Position } from '../model/project.ts';
+import { formatFrame } from './source-frame.ts';
 import { type Path, formatPath } from './raw-tree.ts';
 
 /** What a problem says beside its text. */
@@ -8,6 +9,25 @@ export interface ProblemExtras {
   readonly hint?: string | undefined;
   /** `E_COMPOSE_INVALID` if it is not given. */
   readonly code?: ErrorCode;
+}
+
+/** Kinds of warnings that can be silenced, with what they are about. */
+export const TOPICS = {
+  'latest-tag': 'images without a tag, or of the tag `latest`',
+  'merged-ports': 'a port that a later file publishes a second time',
+  'obsolete-version': 'the attribute `version`',
+  'shell-operators': 'commands that need a shell, and have none',
+  'unset-variable': 'variables without a value',
+  unsupported: 'attributes that ocup does not act on',
+  'user-ids': '`UID` and `GID`, which shells do not pass on',
+} as const;
+
+export type Topic = keyof typeof TOPICS;
+
+/** What a warning says beside its text. */
+export interface WarningExtras {
+  readonly hint?: string | undefined;
+  readonly topic?: Topic | undefined;
 }
 
 /** Where a problem is. */
@@ -24,14 +44,20 @@ interface Problem {
 /** Collects what is wrong with the files, so that all of it can be told at once. */
 export class Problems {
   private readonly found = new Map<string, Problem>();
+  private readonly silenced = new Set<string>();
   private errors = 0;
 
   error(place: Place, message: string, extras: ProblemExtras = {}): void {
     this.add('error', place, message, extras);
   }
 
-  warning(place: Place, message: string, hint?: string): void {
-    this.add('warning', place, message, { hint });
+  warning(place: Place, message: string, extras: WarningExtras = {}): void {
+    this.add('warning', place, message, extras);
+  }
+
+  /** Leaves warnings about `topic` out of what is told, those before too. */
+  silence(topic: Topic): void {
+    this.silenced.add(topic);
   }
 
   get errorCount(): number {
@@ -50,7 +76,8 @@ export class Problems {
 
   /** All, file by file in the order of the lines. */
   list(): readonly Diagnostic[] {
-    return this.sorted().map((found) => found.diagnostic);
+    const all = this.sorted().map((found) => found.diagnostic);
+    return all.filter(({ topic }) => topic === undefined || !this.silenced.has(topic));
   }
 
   /**
@@ -90,7 +117,7 @@ export class Problems {
     severity: Diagnostic['severity'],
     place: Place,
     message: string,
-    extras: ProblemExtras,
+    extras: ProblemExtras & WarningExtras,
   ): void {
     const { position } = place;
     const path = formatPath(place.path);
@@ -99,20 +126,32 @@ export class Problems {
     const key = `${severity} ${where} ${path} ${message}`;
     if (this.found.has(key)) return;
     if (severity === 'error') this.errors += 1;
-    const diagnostic = { severity, position, path, message, hint: extras.hint };
+    const { hint, topic } = extras;
+    const diagnostic = { severity, position, path, message, hint, topic };
     this.found.set(key, { diagnostic, code: extras.code ?? 'E_COMPOSE_INVALID' });
   }
 }
 
-/** `compose.yaml:3:5: services.web.ports[1]: text`, the hint on a line of its own. */
-export function formatDiagnostic(diagnostic: Diagnostic, base: string): string {
-  const { position, path, message, hint } = diagnostic;
+/** Lines of a file, to be shown below what is wrong with them; undefined where they cannot be read. */
+export type LinesOf = (file: string) => readonly string[] | undefined;
+
+/**
+ * `compose.yaml:3:5: services.web.ports[1]: text`, behind it in brackets what silences it, the hint on a line of
+ * its own; between them, if `linesOf` is given, the line that is meant.
+ */
+export function formatDiagnostic(diagnostic: Diagnostic, base: string, linesOf?: LinesOf): string {
+  const { position, path, message, hint, topic } = diagnostic;
   const parts: string[] = [];
   if (position !== undefined)
     parts.push(`${displayPath(position.file, base)}:${position.line}:${position.column}`);
   if (path !== '') parts.push(path);
   parts.push(message);
-  return parts.join(': ') + (hint === undefined ? '' : `\n  hint: ${hint}`);
+  const first = parts.join(': ') + (topic === undefined ? '' : ` [${topic}]`);
+  const lines = position === undefined ? undefined : linesOf?.(position.file);
+  const frame = position === undefined ? undefined : formatFrame(lines, position);
+  return [first, frame, hint === undefined ? undefined : `  hint: ${hint}`]
+    .filter((line) => line !== undefined)
+    .join('\n');
 }
 
 /** `path` as people see it: relative to `base` if it lies below. */

@@ -1,4 +1,5 @@
-import { interpolate } from './interpolate.ts';
+import { idsOf } from './environment.ts';
+import { type Values, interpolate } from './interpolate.ts';
 import type { Loading } from './loading.ts';
 import type { Place } from './problems.ts';
 import type { RawMap } from './raw-tree.ts';
@@ -20,6 +21,10 @@ export async function readDocuments(
   }
   if (file.documents.length === 0 && file.isValid)
     problems.error(fileStart(path), 'empty compose file');
+  const values: Values = {
+    lookup: (name) => loading.variables.get(name),
+    ids: idsOf(loading.userIds),
+  };
   const maps: RawMap[] = [];
   for (const document of file.documents) {
     if (document.kind !== 'map') {
@@ -27,7 +32,7 @@ export async function readDocuments(
       problems.error({ position: document.position, path: [] }, message);
       continue;
     }
-    const read = loading.interpolates ? interpolate(document, loading.lookup, problems) : document;
+    const read = loading.interpolates ? interpolate(document, values, problems) : document;
     if (read.kind === 'map') maps.push(read);
   }
   return maps;

@@ -96,7 +96,7 @@ export function findUnsupported(root: RawMap): readonly SupportFinding[] {
 export function reportSupport(root: RawMap, problems: Problems): void {
   for (const { path, position, support } of findUnsupported(root)) {
     const verb = support.kind === 'ignored' ? 'is ignored' : 'is not fully supported';
-    problems.warning({ position, path }, `${verb}: ${support.reason}`);
+    problems.warning({ position, path }, `${verb}: ${support.reason}`, { topic: 'unsupported' });
   }
 }
 

@@ -15,6 +15,8 @@ export interface Substitution {
   readonly text: string;
   /** Names that have no value and no default, each once. */
   readonly unset: readonly string[];
+  /** Names whose value is only implied, each once. */
+  readonly implied: readonly string[];
   readonly fault: TemplateFault | undefined;
 }
 
@@ -24,15 +26,16 @@ export type Lookup = (name: string) => string | undefined;
 /**
  * Replaces `$VAR`, `${VAR}`, `${VAR:-default}`, `${VAR-default}`, `${VAR:?error}`, `${VAR?error}`,
  * `${VAR:+alternate}` and `${VAR+alternate}`; operands may hold variables; `$$` is `$`. A `$` that starts
- * nothing stays.
+ * nothing stays. `implied` has values for variables that are not set and have no operand.
  *
  * @see compose-spec 12-interpolation.md
  */
-export function substitute(template: string, lookup: Lookup): Substitution {
-  if (!template.includes('$')) return { text: template, unset: [], fault: undefined };
-  const evaluation = new Evaluation(lookup);
+export function substitute(template: string, lookup: Lookup, implied?: Lookup): Substitution {
+  if (!template.includes('$')) return { text: template, unset: [], implied: [], fault: undefined };
+  const evaluation = new Evaluation(lookup, implied);
   const text = evaluation.text(template);
-  return { text, unset: [...evaluation.unset], fault: evaluation.fault };
+  const { unset, fault } = evaluation;
+  return { text, unset: [...unset], implied: [...evaluation.implied], fault };
 }
 
 /** The variables that `template` mentions, in order, those in operands after the one they belong to. */
@@ -140,11 +143,14 @@ function closingBrace(text: string, start: number): number {
 
 class Evaluation {
   readonly unset = new Set<string>();
+  readonly implied = new Set<string>();
   fault: TemplateFault | undefined = undefined;
   private readonly lookup: Lookup;
+  private readonly findImplied: Lookup | undefined;
 
-  constructor(lookup: Lookup) {
+  constructor(lookup: Lookup, implied: Lookup | undefined) {
     this.lookup = lookup;
+    this.findImplied = implied;
   }
 
   text(template: string): string {
@@ -160,8 +166,10 @@ class Evaluation {
   private variable(name: string, operator: Operator, operand: string): string {
     const value = this.lookup(name);
     if (operator === '') {
-      if (value === undefined) this.unset.add(name);
-      return value ?? '';
+      if (value !== undefined) return value;
+      const implied = this.findImplied?.(name);
+      (implied === undefined ? this.unset : this.implied).add(name);
+      return implied ?? '';
     }
     const isUsable = value !== undefined && (operator.length === 1 || value !== '');
     const takesOperand = operator.endsWith('+') ? isUsable : !isUsable;
@@ -179,7 +187,7 @@ class Evaluation {
   /** An operand is read even when it is not taken, so that what is wrong in it is always found. */
   private operand(text: string, isTaken: boolean): string {
     if (isTaken) return this.text(text);
-    const aside = new Evaluation(this.lookup);
+    const aside = new Evaluation(this.lookup, this.findImplied);
     aside.text(text);
     this.fault ??= aside.fault;
     return '';

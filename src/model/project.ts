@@ -16,6 +16,8 @@ export interface Diagnostic {
   readonly path: string;
   readonly message: string;
   readonly hint: string | undefined;
+  /** What kind of warning it is, if that kind can be silenced. */
+  readonly topic: string | undefined;
 }
 
 /** JSON as it stands in files: keys in the compose specification's words. */

@@ -71,13 +71,13 @@ export async function errorsOf(
     .map(describe);
 }
 
-/** The warnings of a project that loads. */
+/** The warnings of a project that loads, but for those about images without a tag: cases need no tag. */
 export async function warningsOf(
   files: Files | string,
   options: Partial<LoadOptions> = {},
 ): Promise<readonly string[]> {
   const { diagnostics } = await load(files, options);
-  return diagnostics.map(describe);
+  return diagnostics.filter(({ topic }) => topic !== 'latest-tag').map(describe);
 }
 
 /** Everything that is told when loading fails. */

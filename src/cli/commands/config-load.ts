@@ -1,12 +1,11 @@
 import { formatPlain, formatProject } from '../../compose/format.ts';
 import type { Model } from '../../compose/load-model.ts';
 import { loadModel } from '../../compose/load-project.ts';
-import { formatDiagnostic } from '../../compose/problems.ts';
 import { findVariables, type Variable } from '../../compose/template.ts';
 import type { Json, JsonObject } from '../../model/project.ts';
 import { noSuchService } from '../../plan/selection.ts';
 import { formatTable } from '../format/table.ts';
-import { loadOptions } from '../load.ts';
+import { loadOptions, warningsOf } from '../load.ts';
 import type { RawOptions } from '../raw-options.ts';
 import type { Session } from '../session.ts';
 
@@ -25,9 +24,7 @@ export async function loadConfig(
     checkConsistency: !options.flag('no-consistency'),
     resolveEnvironment: !options.flag('no-env-resolution'),
   });
-  for (const diagnostic of model.diagnostics) {
-    session.warn(formatDiagnostic(diagnostic, context.workingDir));
-  }
+  for (const warning of warningsOf(model, context)) session.warn(warning);
   return model;
 }
 

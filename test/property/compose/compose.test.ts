@@ -160,6 +160,7 @@ describe('interpolation', () => {
         expect(substitute(escaped, () => 'wrong')).toEqual({
           text,
           unset: [],
+          implied: [],
           fault: undefined,
         });
       }),
