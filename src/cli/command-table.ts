@@ -1,11 +1,14 @@
 import type { CommandDefinition } from './command.ts';
 import { doctorCommand, missingCommands, versionCommand } from './commands/about.ts';
 import { bundleCommand } from './commands/bundle.ts';
+import { checkCommand } from './commands/check.ts';
 import { configCommand } from './commands/config.ts';
 import { createCommand, scaleCommand } from './commands/create.ts';
 import { cpCommand } from './commands/cp.ts';
 import { downCommand } from './commands/down.ts';
+import { envCommand } from './commands/env.ts';
 import { execCommand } from './commands/exec.ts';
+import { graphCommand } from './commands/graph.ts';
 import {
   imageInspectCommand,
   imageLsCommand,
@@ -50,6 +53,9 @@ export const COMMANDS: readonly CommandDefinition[] = [
   planCommand,
   whyCommand,
   configCommand,
+  checkCommand,
+  envCommand,
+  graphCommand,
   pullCommand,
   createCommand,
   startCommand,

@@ -30,8 +30,8 @@ export function refuseUnsupported(
   hint?: string,
 ): void {
   const { position } = locate(conversion.root, path);
+  const extras = { hint, code: 'E_COMPOSE_UNSUPPORTED' } as const;
   if (conversion.allowsUnsupported)
-    conversion.problems.warning({ position, path }, message, { hint });
-  else
-    conversion.problems.error({ position, path }, message, { hint, code: 'E_COMPOSE_UNSUPPORTED' });
+    conversion.problems.warning({ position, path }, message, extras);
+  else conversion.problems.error({ position, path }, message, extras);
 }

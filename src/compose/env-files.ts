@@ -131,7 +131,7 @@ function asEntry({ name: _, value, line }: DotenvEntry, file: string): RawEntry 
 }
 
 /** `environment` or `labels` by name; `K` without a value is null. */
-function toEntries(node: RawNode | undefined): ReadonlyMap<string, RawEntry> {
+export function toEntries(node: RawNode | undefined): ReadonlyMap<string, RawEntry> {
   if (node?.kind === 'map') return node.entries;
   const entries = new Map<string, RawEntry>();
   if (node?.kind !== 'list') return entries;

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { messageOf } from '../base/errors.ts';
 import { type DotenvFile, parseDotenv } from './dotenv.ts';
+import type { Position } from '../model/project.ts';
 import type { LoadOptions } from './load-options.ts';
 import type { Place, Problems } from './problems.ts';
 import type { SourceFiles } from './source-files.ts';
@@ -14,6 +15,8 @@ export interface EnvFileSource {
   readonly files: SourceFiles;
   readonly problems: Problems;
   readonly place?: Place | undefined;
+  /** Gets the line that sets each variable. */
+  readonly origins?: Map<string, Position> | undefined;
 }
 
 /** The variables of the shell, with `UID` and `GID` where the shell does not export them. */
@@ -69,7 +72,7 @@ export async function findEnvFile(folder: string, files: SourceFiles): Promise<r
 export async function readEnvFiles(
   paths: readonly string[],
   known: Lookup,
-  { files, problems, place }: EnvFileSource,
+  { files, problems, place, origins }: EnvFileSource,
 ): Promise<Map<string, string>> {
   const found = new Map<string, string>();
   for (const path of paths) {
@@ -77,7 +80,10 @@ export async function readEnvFiles(
     if (text === undefined) continue;
     const parsed = parseDotenv(text, (name) => known(name) ?? found.get(name));
     reportFault(path, parsed, problems);
-    for (const { name, value } of parsed.entries) found.set(name, value);
+    for (const { name, value, line } of parsed.entries) {
+      found.set(name, value);
+      origins?.set(name, { file: path, line, column: 1 });
+    }
   }
   return found;
 }

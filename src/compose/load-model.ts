@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { Diagnostic, JsonObject } from '../model/project.ts';
+import type { Diagnostic, JsonObject, Position } from '../model/project.ts';
 import { applySilence } from './advice.ts';
 import { checkResources } from './check-resources.ts';
 import { checkConsistency } from './consistency.ts';
@@ -55,6 +55,7 @@ interface Setting {
   readonly configFiles: readonly string[];
   readonly environmentFiles: readonly string[];
   readonly variables: Variables;
+  readonly origins: ReadonlyMap<string, Position>;
 }
 
 /**
@@ -74,6 +75,7 @@ export async function loadModelWith(options: LoadOptions, problems: Problems): P
     files: setting.files,
     parsed,
     variables,
+    origins: setting.origins,
     lookup: lookupIn(variables, options.userIds),
     userIds: options.userIds,
     projectDir: setting.projectDir,
@@ -106,10 +108,14 @@ async function settle(options: LoadOptions, problems: Problems): Promise<Setting
   const reading = { files, problems };
   let variables: Variables = shellVariables(options);
   const read = new Set<string>();
+  const origins = new Map<string, Position>();
   const add = async (folder: string): Promise<void> => {
     const paths = await findEnvFiles(options, variables, { folder, files });
     const fresh = paths.filter((path) => !read.has(path));
-    const added = await readEnvFiles(fresh, lookupIn(variables, options.userIds), reading);
+    const found = new Map<string, Position>();
+    const known = lookupIn(variables, options.userIds);
+    const added = await readEnvFiles(fresh, known, { ...reading, origins: found });
+    for (const [name, at] of found) if (!variables.has(name)) origins.set(name, at);
     for (const path of fresh) read.add(path);
     variables = withDefaults(variables, added);
   };
@@ -126,6 +132,7 @@ async function settle(options: LoadOptions, problems: Problems): Promise<Setting
     configFiles,
     environmentFiles: [...read],
     variables,
+    origins,
   };
 }
 

@@ -1,5 +1,6 @@
-import type { Project } from '../model/project.ts';
+import type { Diagnostic, Project } from '../model/project.ts';
 import { advise } from './advice.ts';
+import { type AttributeUse, attributesInUse, inOrder } from './attributes.ts';
 import type { LoadOptions } from './load-options.ts';
 import { type Model, loadModelWith } from './load-model.ts';
 import { Problems } from './problems.ts';
@@ -19,15 +20,7 @@ import { toProject } from './to-project.ts';
 export async function loadProject(options: LoadOptions): Promise<Project> {
   const problems = new Problems();
   const model = await loadModelWith(options, problems);
-  const project = toProject(model, {
-    projectName: model.name,
-    workingDir: model.workingDir,
-    canonical: model.canonical,
-    root: model.root,
-    problems,
-    contents: contentsOf(model.root),
-    allowsUnsupported: options.allowsUnsupported === true,
-  });
+  const project = convert(model, options, problems);
   problems.throwIfAny(options.workingDir);
   reportSupport(model.root, problems);
   advise(model.root, problems);
@@ -43,6 +36,67 @@ export async function loadProject(options: LoadOptions): Promise<Project> {
 export async function loadModel(options: LoadOptions): Promise<Model> {
   const problems = new Problems();
   return loadModelWith(options, problems);
+}
+
+/** Every attribute that the files use, and what ocup makes of it. */
+export interface SupportReport {
+  readonly uses: readonly AttributeUse[];
+  /** Warnings about anything else than support. */
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/**
+ * Loads the compose files and tells what ocup makes of each attribute in use, those of `up`'s errors too.
+ *
+ * @throws E_COMPOSE_… as `loadProject` does
+ */
+export async function loadSupport(options: LoadOptions): Promise<SupportReport> {
+  const stdin = readOnce(options.stdin);
+  const problems = new Problems();
+  const model = await loadModelWith({ ...options, stdin }, problems);
+  convert(model, { ...options, allowsUnsupported: true }, problems);
+  problems.throwIfAny(options.workingDir);
+  advise(model.root, problems);
+  const asWritten = { ...options, stdin, normalize: false, resolveEnvironment: false };
+  const { root } = await loadModelWith(asWritten, new Problems());
+  const refused = problems.listRefused('E_COMPOSE_UNSUPPORTED');
+  return {
+    uses: withRefused(attributesInUse(root), refused),
+    diagnostics: problems.list().filter((diagnostic) => !refused.includes(diagnostic)),
+  };
+}
+
+function readOnce(read: LoadOptions['stdin']): LoadOptions['stdin'] {
+  if (read === undefined) return undefined;
+  let text: Promise<string> | undefined;
+  return () => (text ??= read());
+}
+
+function withRefused(
+  uses: readonly AttributeUse[],
+  refused: readonly Diagnostic[],
+): readonly AttributeUse[] {
+  const made = new Map(uses.map((use) => [use.path, use]));
+  for (const { path, position, message } of refused)
+    if (position !== undefined)
+      made.set(path, { path, position, status: 'refused', reason: message });
+  return inOrder([...made.values()]);
+}
+
+function convert(
+  model: Model,
+  options: LoadOptions,
+  problems: Problems,
+): Omit<Project, 'diagnostics'> {
+  return toProject(model, {
+    projectName: model.name,
+    workingDir: model.workingDir,
+    canonical: model.canonical,
+    root: model.root,
+    problems,
+    contents: contentsOf(model.root),
+    allowsUnsupported: options.allowsUnsupported === true,
+  });
 }
 
 function contentsOf(root: RawMap): ReadonlyMap<string, string> {

@@ -1,4 +1,5 @@
 import { relative } from 'node:path';
+import type { Position } from '../model/project.ts';
 import type { CanonicalOptions } from './long-forms.ts';
 import type { Variables } from './environment.ts';
 import type { ParsedFiles } from './parsed-files.ts';
@@ -14,6 +15,8 @@ export interface Loading {
   readonly parsed: ParsedFiles;
   /** Of the project or of the included one. */
   readonly variables: Variables;
+  /** The lines that set those variables which come from `.env` files of the project. */
+  readonly origins: ReadonlyMap<string, Position>;
   readonly lookup: Lookup;
   readonly userIds: { readonly uid: number; readonly gid: number } | undefined;
   /** Absolute: relative paths in the files are below it. */

@@ -28,6 +28,8 @@ export type Topic = keyof typeof TOPICS;
 export interface WarningExtras {
   readonly hint?: string | undefined;
   readonly topic?: Topic | undefined;
+  /** Of the error that it would be where something is run. */
+  readonly code?: ErrorCode;
 }
 
 /** Where a problem is. */
@@ -78,6 +80,13 @@ export class Problems {
   list(): readonly Diagnostic[] {
     const all = this.sorted().map((found) => found.diagnostic);
     return all.filter(({ topic }) => topic === undefined || !this.silenced.has(topic));
+  }
+
+  /** The warnings that would be errors with `code` where something is run. */
+  listRefused(code: ErrorCode): readonly Diagnostic[] {
+    return this.sorted()
+      .filter((found) => found.diagnostic.severity === 'warning' && found.code === code)
+      .map((found) => found.diagnostic);
   }
 
   /**

@@ -37,7 +37,7 @@ function withSection(root: RawMap, name: string, change: (node: RawMap) => RawMa
   return withEntry(root, name, { ...section, entries });
 }
 
-function fillEnvironment(service: RawMap, { variables, included }: Loading): RawMap {
+function fillEnvironment(service: RawMap, { variables, origins, included }: Loading): RawMap {
   const environment = service.entries.get('environment')?.node;
   if (environment === undefined || environment.kind === 'scalar') return service;
   if (environment.kind === 'list') {
@@ -49,7 +49,8 @@ function fillEnvironment(service: RawMap, { variables, included }: Loading): Raw
   const entries = new Map<string, RawEntry>();
   for (const [key, entry] of environment.entries) {
     const value = isNull(entry.node) ? variables.get(key) : undefined;
-    const node = value === undefined ? entry.node : scalar(value, entry.node.position);
+    const node =
+      value === undefined ? entry.node : scalar(value, origins.get(key) ?? entry.node.position);
     entries.set(key, { ...entry, node });
   }
   return withEntry(service, 'environment', { ...environment, entries });
