@@ -119,6 +119,7 @@
       'sources': [
         '<@(base_sources)',
         'native/addon/file_metadata.cc',
+        'native/addon/file_writer.cc',
         'native/addon/layer_path.cc',
         'native/addon/tar_extended.cc',
         'native/addon/tar_header.cc',
@@ -144,10 +145,12 @@
       'sources': [
         '<@(base_sources)',
         'native/addon/addon.cc',
+        'native/addon/blob_file.cc',
         'native/addon/decompressor.cc',
         'native/addon/descriptors.cc',
         'native/addon/file_copy.cc',
         'native/addon/file_metadata.cc',
+        'native/addon/file_writer.cc',
         'native/addon/folder_entries.cc',
         'native/addon/js_error.cc',
         'native/addon/layer_path.cc',

@@ -3,28 +3,19 @@
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
-#include <memory>
 #include <mutex>
 #include <string_view>
 #include <utility>
 
 #include "addon/byte_queue.h"
+#include "addon/memory_block.h"
 
 namespace ocup {
-
-/** Memory that is filled on one thread and read on another. */
-struct Block {
-  std::unique_ptr<char[]> data;
-  size_t length = 0;
-
-  std::string_view bytes() const { return {data.get(), length}; }
-};
 
 /** A fixed number of blocks going round between the thread that fills them and the one that reads
  * them. */
 class BlockChannel {
  public:
-  static constexpr size_t kBlockBytes = 256 * 1024;
   static constexpr size_t kBlocks = 6;
 
   /** Waits for a free block. Throws Cancelled. */
@@ -34,7 +25,7 @@ class BlockChannel {
     if (is_cancelled_) throw Cancelled();
     if (free_.empty()) {
       made_ += 1;
-      return {std::make_unique_for_overwrite<char[]>(kBlockBytes), 0};
+      return make_block();
     }
     Block block = std::move(free_.back());
     free_.pop_back();
@@ -104,13 +95,13 @@ class BlockWriter {
   /** Where the next bytes go; never empty. Throws Cancelled. */
   std::pair<char*, size_t> room() {
     if (!block_.data) block_ = channel_.take_free();
-    return {block_.data.get() + block_.length, BlockChannel::kBlockBytes - block_.length};
+    return {block_.data.get() + block_.length, kBlockBytes - block_.length};
   }
 
   /** So many bytes of the room were filled. */
   void advance(size_t count) {
     block_.length += count;
-    if (block_.length == BlockChannel::kBlockBytes) flush();
+    if (block_.length == kBlockBytes) flush();
   }
 
   /** Hands on what was filled. */

@@ -6,7 +6,9 @@
 #include <functional>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 namespace ocup {
 
@@ -23,10 +25,16 @@ class ByteQueue {
       : most_bytes_(most_bytes), on_room_(std::move(on_room)) {}
 
   /** False: full; the bytes are taken all the same, and `on_room` will be called. */
-  bool push(std::string bytes) {
+  bool push(std::string_view bytes) {
     const std::lock_guard<std::mutex> lock(mutex_);
     held_bytes_ += bytes.size();
-    pieces_.push_back(std::move(bytes));
+    if (spare_.empty()) {
+      pieces_.emplace_back(bytes);
+    } else {
+      pieces_.push_back(std::move(spare_.back()));
+      spare_.pop_back();
+      pieces_.back().assign(bytes);
+    }
     changed_.notify_one();
     is_full_ = is_full_ || held_bytes_ > most_bytes_;
     return !is_full_;
@@ -46,7 +54,8 @@ class ByteQueue {
     changed_.notify_all();
   }
 
-  /** Waits for the next bytes; false: there are no more. Throws Cancelled. */
+  /** Waits for the next bytes; false: there are no more. The memory of those before is used again.
+   * Throws Cancelled. */
   bool take(std::string& bytes) {
     bool has_room = false;
     {
@@ -54,6 +63,7 @@ class ByteQueue {
       changed_.wait(lock, [&] { return is_cancelled_ || is_ended_ || !pieces_.empty(); });
       if (is_cancelled_) throw Cancelled();
       if (pieces_.empty()) return false;
+      if (bytes.capacity() > 0) spare_.push_back(std::move(bytes));
       bytes = std::move(pieces_.front());
       pieces_.pop_front();
       held_bytes_ -= bytes.size();
@@ -70,6 +80,8 @@ class ByteQueue {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<std::string> pieces_;
+  /** Pieces that were taken: their memory would else be asked for and given back on two threads. */
+  std::vector<std::string> spare_;
   size_t held_bytes_ = 0;
   bool is_full_ = false;
   bool is_ended_ = false;

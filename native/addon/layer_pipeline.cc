@@ -87,7 +87,7 @@ void LayerPipeline::fail(std::exception_ptr failure) {
 }
 
 void LayerPipeline::read_blob() {
-  if (!request_.blob.empty()) blob_ = open_file(request_.blob, O_WRONLY | O_CREAT | O_EXCL, 0644);
+  if (!request_.blob.empty()) blob_.open(request_.blob);
   Sha256 digest;
   BlockWriter writer(blocks_);
   const auto decompressor = request_.target.empty() ? nullptr : make_decompressor();
@@ -108,14 +108,14 @@ void LayerPipeline::read_blob() {
   if (decompressor) decompressor->finish();
   writer.flush();
   blocks_.end();
-  blob_.reset();
+  blob_.finish();
   result_.digest = digest.finish();
 }
 
 void LayerPipeline::take(std::string_view bytes, Decompressor* decompressor, Sha256& digest,
                          BlockWriter& writer) {
   digest.update(bytes);
-  if (blob_) write_all(blob_.get(), bytes, request_.blob);
+  blob_.append(bytes);
   result_.size += bytes.size();
   if (decompressor != nullptr) decompressor->push(bytes, writer);
 }

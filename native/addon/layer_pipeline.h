@@ -8,6 +8,7 @@
 #include <string>
 #include <thread>
 
+#include "addon/blob_file.h"
 #include "addon/block_channel.h"
 #include "addon/byte_queue.h"
 #include "addon/layer_tree.h"
@@ -53,7 +54,7 @@ class LayerPipeline {
 
   void start();
   /** False: enough for now. */
-  bool push(std::string bytes) { return queue_.push(std::move(bytes)); }
+  bool push(std::string_view bytes) { return queue_.push(bytes); }
   void end() { queue_.end(); }
   /** Gives up; `on_done` is called all the same. */
   void cancel();
@@ -80,7 +81,7 @@ class LayerPipeline {
   const std::function<void()> on_done_;
   ByteQueue queue_;
   BlockChannel blocks_;
-  UniqueFd blob_;
+  BlobFile blob_;
   std::unique_ptr<LayerTree> tree_;
   PipelineResult result_;
   std::mutex mutex_;

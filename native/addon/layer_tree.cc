@@ -79,15 +79,7 @@ void LayerTree::begin(const TarEntry& entry) {
 }
 
 void LayerTree::data(uint64_t offset, std::string_view bytes) {
-  if (!file_) return;
-  while (!bytes.empty()) {
-    const ssize_t written = retry_interrupted([&] {
-      return ::pwrite(file_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
-    });
-    if (written < 0) throw SysError(errno, "write", file_entry_.path);
-    offset += static_cast<uint64_t>(written);
-    bytes.remove_prefix(static_cast<size_t>(written));
-  }
+  if (file_) file_.write(offset, bytes, file_entry_.path);
 }
 
 void LayerTree::end() {
@@ -253,7 +245,7 @@ void LayerTree::add_file(const TarEntry& entry, const LayerFolder& parent,
     fd = ::openat(parent.fd, name.c_str(), kFlags, entry.mode & 0777);
   }
   if (fd < 0) throw SysError(errno, "open", join_path(parent.path, name));
-  file_.reset(fd);
+  file_ = FileWriter(UniqueFd(fd), entry.is_sparse ? 0 : entry.size);
   file_entry_ = entry;
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "addon/file_metadata.h"
+#include "addon/file_writer.h"
 #include "addon/layer_path.h"
 #include "addon/tar_entry.h"
 #include "base/unique_fd.h"
@@ -92,7 +93,7 @@ class LayerTree : public TarSink {
   std::set<std::string> unspoken_;
   std::set<std::string> whiteouts_;
   std::vector<PendingLink> pending_links_;
-  UniqueFd file_;
+  FileWriter file_;
   TarEntry file_entry_;
   uint64_t entries_ = 0;
   uint64_t bytes_ = 0;

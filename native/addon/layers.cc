@@ -106,8 +106,7 @@ class LayerUnpacker : public Napi::ObjectWrap<LayerUnpacker> {
 
   Napi::Value push(const Napi::CallbackInfo& info) {
     const auto buffer = info[0].As<Napi::Buffer<char>>();
-    return Napi::Boolean::New(info.Env(),
-                              pipeline_->push(std::string(buffer.Data(), buffer.Length())));
+    return Napi::Boolean::New(info.Env(), pipeline_->push({buffer.Data(), buffer.Length()}));
   }
 
   void end(const Napi::CallbackInfo& /*info*/) { pipeline_->end(); }

@@ -26,7 +26,7 @@ await build({
   format: 'esm',
   packages: 'external',
   outExtension: { '.js': '.mjs' },
-  define: { 'import.meta.dirname': JSON.stringify(here) },
+  define: { 'import.meta.dirname': JSON.stringify(join(here, '../support')) },
   logLevel: 'warning',
 });
 
