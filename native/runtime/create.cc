@@ -20,6 +20,7 @@
 #include "runtime/first_process.h"
 #include "runtime/hooks.h"
 #include "runtime/identity.h"
+#include "runtime/idmapped_mounts.h"
 #include "runtime/log.h"
 #include "runtime/terminal.h"
 
@@ -143,13 +144,16 @@ class Creation {
   }
 
   FirstProcess plan_first() {
-    FirstProcess first = {spec_, state_, {}, {}, {}, {}};
+    FirstProcess first = {spec_, state_, {}, {}, {}, {}, {}};
+    require_security_modules(*spec_.process, spec_.mount_label);
+    first.idmapped_mounts = make_idmapped_mounts(spec_, bundle_);
     first.uses_pivot_root = options_.uses_pivot_root;
     first.launch.process = *spec_.process;
     first.launch.id = options_.id;
     first.launch.has_new_keyring = options_.has_new_keyring;
     first.launch.preserved_fds = options_.preserved_fds;
     first.launch.personality = spec_.personality;
+    first.launch.memory_policy = spec_.memory_policy;
     if (spec_.seccomp != nullptr) {
       first.launch.filter = load_seccomp_filter(*spec_.seccomp, options_.root);
     }

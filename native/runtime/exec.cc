@@ -114,7 +114,12 @@ void hand_over_terminal(const Joining& joining, const Channel& channel, int root
     close_all_but(
         {channel.fd(), joining.console_socket.get(), joining.first_process.get(), log_fd()},
         joining.launch);
+    joining.launch.label = open_exec_label(joining.launch.process);
+    const CpuAffinity& affinity = joining.launch.process.exec_affinity;
+    if (!affinity.initial.empty()) set_affinity(affinity.initial);
     enter_cgroups(channel);
+    reset_affinity();
+    if (!affinity.final.empty()) set_affinity(affinity.final);
     start_session(joining.launch);
     if (joining.flags != 0 && ::setns(joining.first_process.get(), joining.flags) < 0) {
       throw SysError(errno, "setns");
@@ -176,6 +181,7 @@ Joining plan_joining(const ExecOptions& options, const Spec& spec, const Contain
   Joining joining;
   joining.launch.process = process_of(options, spec);
   const Process& process = joining.launch.process;
+  require_security_modules(process, "");
   const bool has_console = !options.console_socket.empty();
   if (process.has_terminal && options.is_detached && !has_console) {
     throw UserError("cannot allocate a tty for a detached process without a console socket");
@@ -186,6 +192,7 @@ Joining plan_joining(const ExecOptions& options, const Spec& spec, const Contain
   joining.launch.id = options.id;
   joining.launch.preserved_fds = options.preserved_fds;
   joining.launch.personality = spec.personality;
+  joining.launch.memory_policy = spec.memory_policy;
   if (spec.seccomp != nullptr) {
     joining.launch.filter = load_seccomp_filter(*spec.seccomp, options.root);
   }

@@ -46,11 +46,15 @@ void write_linux(JsonWriter& writer) {
   write_names(writer, "knownFlags", seccomp_flags());
   write_names(writer, "supportedFlags", seccomp_flags());
   writer.end_object();
-  write_flag(writer, "apparmor", "enabled", false);
-  write_flag(writer, "selinux", "enabled", false);
+  write_flag(writer, "apparmor", "enabled", true);
+  write_flag(writer, "selinux", "enabled", true);
   write_flag(writer, "intelRdt", "enabled", false);
+  writer.key("memoryPolicy").begin_object();
+  write_names(writer, "modes", memory_policy_modes());
+  write_names(writer, "flags", memory_policy_flags());
+  writer.end_object();
   writer.key("mountExtensions").begin_object();
-  write_flag(writer, "idmap", "enabled", false);
+  write_flag(writer, "idmap", "enabled", true);
   writer.end_object();
   writer.end_object();
 }

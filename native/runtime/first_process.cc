@@ -66,7 +66,7 @@ class Setup {
         spec_(first.spec),
         channel_(channel),
         rootfs_({first.spec, first.state.bundle, first.state.rootfs,
-                 [this]() -> const Cgroup& { return wait_for_cgroup(); }}) {}
+                 [this]() -> const Cgroup& { return wait_for_cgroup(); }, first.idmapped_mounts}) {}
 
   /** Returns the program to execute. */
   std::string run() {
@@ -115,6 +115,7 @@ class Setup {
     if (!is_in_cgroup_) {
       enter_cgroups(channel_);
       is_in_cgroup_ = true;
+      reset_affinity();
       // Only now: the root of the new namespace is the cgroup that this process is in.
       if (spec_.makes_namespace(CLONE_NEWCGROUP) && ::unshare(CLONE_NEWCGROUP) < 0) {
         throw SysError(errno, "unshare", "cgroup namespace");
@@ -165,6 +166,7 @@ void close_unneeded(const FirstProcess& first, const Channel& channel) {
   std::vector<int> kept = {channel.fd(), first.start_socket.get(), first.console_socket.get(),
                            log_fd()};
   for (const auto& join : first.joins) kept.push_back(join.fd.get());
+  for (const auto& mount : first.idmapped_mounts) kept.push_back(mount.get());
   close_all_but(std::move(kept), first.launch);
 }
 
@@ -181,6 +183,7 @@ Channel wait_for_start(const UniqueFd& socket) {
 void run_first_process(FirstProcess& first, Channel& channel) {
   try {
     close_unneeded(first, channel);
+    first.launch.label = open_exec_label(first.launch.process);
     Setup setup(first, channel);
     const std::string program = setup.run();
     // INVARIANT: who waits for `start` inside holds nothing of the host but the way it will hear of

@@ -22,6 +22,8 @@ struct FirstProcess {
   const ContainerState& state;
   Launch launch;
   std::vector<NamespaceJoin> joins;
+  /** See `make_idmapped_mounts`. */
+  std::vector<UniqueFd> idmapped_mounts;
   /** Where `start` knocks; empty: it goes on at once. */
   UniqueFd start_socket;
   /** Who gets the terminal; empty: the runtime. */

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -11,6 +12,7 @@
 
 #include <cerrno>
 #include <charconv>
+#include <cstring>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -187,6 +189,33 @@ void set_scheduling(const Process& process) {
                                    scheduler.deadline, scheduler.period};
     if (::syscall(SYS_sched_setattr, 0, &attributes, 0) < 0) throw SysError(errno, "sched_setattr");
   }
+}
+
+void set_memory_policy(const MemoryPolicy& policy) {
+  unsigned long mask[1024 / (8 * sizeof(unsigned long))] = {};
+  constexpr unsigned kBits = 8 * sizeof(unsigned long);
+  for (const unsigned node : policy.nodes) mask[node / kBits] |= 1ul << (node % kBits);
+  const bool has_nodes = !policy.nodes.empty();
+  // The kernel takes one bit less than it is told.
+  const long result = ::syscall(SYS_set_mempolicy, policy.mode, has_nodes ? mask : nullptr,
+                                has_nodes ? 8 * sizeof mask + 1 : 0);
+  if (result < 0) throw SysError(errno, "set_mempolicy", "linux.memoryPolicy");
+}
+
+void set_affinity(const std::vector<unsigned>& cpus) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (const unsigned cpu : cpus) CPU_SET(cpu, &set);
+  if (::sched_setaffinity(0, sizeof set, &set) < 0) {
+    throw SysError(errno, "sched_setaffinity", "process.execCPUAffinity");
+  }
+}
+
+void reset_affinity() {
+  cpu_set_t set;
+  std::memset(&set, 0xff, sizeof set);
+  // What is not to be had (a seccomp filter around us forbids it) stays as it is.
+  ::sched_setaffinity(0, sizeof set, &set);
 }
 
 void write_oom_score(pid_t pid, int score) {

@@ -24,6 +24,14 @@ void set_limits(const Process& process);
 /** I/O priority and scheduler. Throws SysError. */
 void set_scheduling(const Process& process);
 
+/** Throws SysError, UserError for a node that is not there. */
+void set_memory_policy(const MemoryPolicy& policy);
+
+/** The CPUs this process may run on. Throws SysError. */
+void set_affinity(const std::vector<unsigned>& cpus);
+/** All CPUs of the cgroup, whatever the runtime itself was bound to. */
+void reset_affinity();
+
 void write_oom_score(pid_t pid, int score);
 
 /** The home folder of `uid` in /etc/passwd below `root_fd`; `/` when it has none. */

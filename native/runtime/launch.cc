@@ -120,6 +120,7 @@ std::string prepare_launch(Launch& launch, int root_fd) {
   }
   pass_listen_fds(launch);
   set_scheduling(process);
+  if (launch.memory_policy) set_memory_policy(*launch.memory_policy);
   if (launch.personality && ::personality(*launch.personality) < 0) {
     throw SysError(errno, "personality");
   }
@@ -148,6 +149,7 @@ void execute(const Launch& launch, const std::string& program) {
     throw SysError(errno, "close_range");
   }
   set_limits(process);
+  set_exec_label(launch.label);
   if (!launch.filter.is_empty()) install_seccomp(launch.filter);
   if (launch.keeps_sys_admin()) drop_sys_admin(process);
   ::execve(program.c_str(), args.data(), env.data());
@@ -156,6 +158,7 @@ void execute(const Launch& launch, const std::string& program) {
 
 void close_all_but(std::vector<int> kept, const Launch& launch) {
   const int first = 3 + static_cast<int>(launch.preserved_fds);
+  if (launch.label.file) kept.push_back(launch.label.file.get());
   // What was handed to us to be handed on came without the flag that all of ours have.
   for (int fd = 3; fd < first; ++fd) {
     const int flags = ::fcntl(fd, F_GETFD);

@@ -5,6 +5,7 @@
 
 #include "runtime/channel.h"
 #include "runtime/seccomp.h"
+#include "runtime/security_labels.h"
 #include "runtime/spec.h"
 
 namespace ocup {
@@ -18,6 +19,8 @@ struct Launch {
   bool has_new_keyring = true;
   std::string id;
   std::optional<unsigned long> personality;
+  std::optional<MemoryPolicy> memory_policy;
+  ExecLabel label;
 
   /** A filter without no_new_privs is installed with a privilege that is dropped right after it. */
   bool keeps_sys_admin() const { return !filter.is_empty() && !process.no_new_privileges; }

@@ -89,6 +89,17 @@ void set_mount_attributes(int mount_fd, uint64_t set, uint64_t clear, bool is_re
   }
 }
 
+void map_mount_ids(int mount_fd, int user_ns_fd, bool is_recursive, std::string_view path) {
+  struct mount_attr attributes = {};
+  attributes.attr_set = MOUNT_ATTR_IDMAP;
+  attributes.userns_fd = static_cast<uint64_t>(user_ns_fd);
+  const unsigned flags = static_cast<unsigned>(AT_EMPTY_PATH) |
+                         (is_recursive ? static_cast<unsigned>(AT_RECURSIVE) : 0u);
+  if (::mount_setattr(mount_fd, "", flags, &attributes, sizeof attributes) < 0) {
+    throw SysError(errno, "mount_setattr", path);
+  }
+}
+
 void set_propagation(int mount_fd, unsigned long flags, std::string_view path) {
   struct mount_attr attributes = {};
   attributes.propagation = flags & ~static_cast<unsigned long>(MS_REC);

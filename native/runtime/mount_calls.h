@@ -24,6 +24,9 @@ UniqueFd make_filesystem(const std::string& type, const std::string& source,
 void set_mount_attributes(int mount_fd, uint64_t set, uint64_t clear, bool is_recursive,
                           std::string_view path);
 
+/** Shows the files of the detached mount with the ids that `user_ns_fd` maps theirs to. */
+void map_mount_ids(int mount_fd, int user_ns_fd, bool is_recursive, std::string_view path);
+
 /** `flags` is one of MS_SHARED, MS_SLAVE, MS_PRIVATE, MS_UNBINDABLE, perhaps with MS_REC. */
 void set_propagation(int mount_fd, unsigned long flags, std::string_view path);
 

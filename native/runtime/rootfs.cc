@@ -68,7 +68,8 @@ Rootfs::Rootfs(const Context& context)
     : spec_(context.spec),
       bundle_(context.bundle),
       path_(context.path),
-      wait_for_cgroup_(context.wait_for_cgroup) {}
+      wait_for_cgroup_(context.wait_for_cgroup),
+      idmapped_mounts_(context.idmapped_mounts) {}
 
 void Rootfs::prepare() {
   const unsigned long propagation = spec_.rootfs_propagation;

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "base/unique_fd.h"
 #include "runtime/cgroup.h"
@@ -23,6 +24,8 @@ class Rootfs {
     std::string path;
     /** Waits until the process is in its cgroups, which are valid then. */
     std::function<const Cgroup&()> wait_for_cgroup;
+    /** As `make_idmapped_mounts` gave them. */
+    std::vector<UniqueFd>& idmapped_mounts;
   };
 
   explicit Rootfs(const Context& context);
@@ -48,6 +51,7 @@ class Rootfs {
   void mount_cgroup(const Mount& mount);
   void mount_cgroup_v1(const Mount& mount, const Cgroup& cgroup);
   UniqueFd clone_host_mount(const Mount& mount, const std::string& path);
+  UniqueFd take_bind_source(const Mount& mount);
   UniqueFd open_target(const Mount& mount, bool is_folder);
   void attach(UniqueFd mount, int target, const std::string& destination);
   void make_device(const Device& device);
@@ -63,6 +67,7 @@ class Rootfs {
   std::string bundle_;
   std::string path_;
   std::function<const Cgroup&()> wait_for_cgroup_;
+  std::vector<UniqueFd>& idmapped_mounts_;
   UniqueFd root_;
   /** The mount of proc that this object made: nobody can have put anything over it. */
   UniqueFd proc_;

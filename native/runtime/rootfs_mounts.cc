@@ -32,6 +32,12 @@ void mount_by_old_call(const Mount& mount, int target) {
   }
 }
 
+void apply_own_attributes(int fd, const Mount& mount) {
+  const MountOptions& options = mount.options;
+  if (options.set == 0 && options.clear == 0) return;
+  set_mount_attributes(fd, options.set, options.clear, false, mount.destination);
+}
+
 void apply_attributes(int fd, const Mount& mount) {
   const MountOptions& options = mount.options;
   if (options.recursive_set != 0 || options.recursive_clear != 0) {
@@ -52,6 +58,11 @@ std::string octal(mode_t mode) {
   std::string text;
   for (mode &= 07777; mode != 0; mode >>= 3) text.insert(0, 1, static_cast<char>('0' + (mode & 7)));
   return text.empty() ? "0" : text;
+}
+
+/** SELinux labels the others by itself. */
+bool takes_label(std::string_view type) {
+  return type != "proc" && type != "sysfs" && type != "mqueue" && type != "cgroup2";
 }
 
 bool is_refused(const SysError& error) {
@@ -103,18 +114,25 @@ void Rootfs::attach(UniqueFd mount, int target, const std::string& destination) 
 
 UniqueFd Rootfs::clone_host_mount(const Mount& mount, const std::string& path) {
   UniqueFd copy = clone_mount(AT_FDCWD, path, mount.options.is_recursive);
-  if (mount.options.set != 0 || mount.options.clear != 0) {
-    set_mount_attributes(copy.get(), mount.options.set, mount.options.clear, false,
-                         mount.destination);
-  }
+  apply_own_attributes(copy.get(), mount);
   apply_attributes(copy.get(), mount);
   return copy;
 }
 
-void Rootfs::mount_bind(const Mount& mount) {
+UniqueFd Rootfs::take_bind_source(const Mount& mount) {
+  if (mount.options.is_id_mapped) {
+    const auto index = static_cast<size_t>(&mount - spec_.mounts.data());
+    UniqueFd copy = std::move(idmapped_mounts_.at(index));
+    apply_own_attributes(copy.get(), mount);
+    apply_attributes(copy.get(), mount);
+    return copy;
+  }
   const bool is_absolute = mount.source.starts_with("/");
-  UniqueFd copy =
-      clone_host_mount(mount, is_absolute ? mount.source : bundle_ + "/" + mount.source);
+  return clone_host_mount(mount, is_absolute ? mount.source : bundle_ + "/" + mount.source);
+}
+
+void Rootfs::mount_bind(const Mount& mount) {
+  UniqueFd copy = take_bind_source(mount);
   struct stat stat = {};
   if (::fstat(copy.get(), &stat) < 0) throw SysError(errno, "stat", mount.source);
   const UniqueFd target = open_target(mount, S_ISDIR(stat.st_mode));
@@ -136,6 +154,9 @@ void Rootfs::mount_new(const Mount& mount) {
   if (mount.type == "tmpfs" && !has_option(mount, "mode=")) {
     struct stat stat = {};
     if (::fstat(target.get(), &stat) == 0) data.push_back("mode=" + octal(stat.st_mode));
+  }
+  if (!spec_.mount_label.empty() && takes_label(mount.type)) {
+    data.push_back("context=" + spec_.mount_label);
   }
   const bool fills_later = mount.destination == "/dev" || mount.options.copies_up;
   if (fills_later) {

@@ -61,6 +61,19 @@ struct Scheduler {
   uint64_t period;
 };
 
+/** linux.memoryPolicy, as man 2 set_mempolicy takes it. */
+struct MemoryPolicy {
+  /** MPOL_* with its MPOL_F_*. */
+  int mode;
+  std::vector<unsigned> nodes;
+};
+
+/** Where a process that joins runs: before and after it is in the container's cgroup. */
+struct CpuAffinity {
+  std::vector<unsigned> initial;
+  std::vector<unsigned> final;
+};
+
 struct Process {
   bool has_terminal = false;
   std::optional<ConsoleSize> console_size;
@@ -74,6 +87,9 @@ struct Process {
   std::optional<int> oom_score_adj;
   std::optional<IoPriority> io_priority;
   std::optional<Scheduler> scheduler;
+  CpuAffinity exec_affinity;
+  std::string apparmor_profile;
+  std::string selinux_label;
 };
 
 /** What the options of one mount come to. */
@@ -90,8 +106,17 @@ struct MountOptions {
   bool is_bind = false;
   bool is_recursive = false;
   bool copies_up = false;
+  bool is_id_mapped = false;
+  /** The mounts below it are mapped as well. */
+  bool is_id_mapped_recursively = false;
   /** Options of the file system itself: `size=64k`, `ro`. */
   std::vector<std::string> data;
+};
+
+struct IdMapping {
+  uint32_t container_id;
+  uint32_t host_id;
+  uint32_t size;
 };
 
 struct Mount {
@@ -99,6 +124,8 @@ struct Mount {
   std::string type;
   std::string source;
   MountOptions options;
+  /** Of an id-mapped mount; empty: those of the container's user namespace. */
+  std::vector<IdMapping> uid_mappings, gid_mappings;
 };
 
 struct Namespace {
@@ -106,12 +133,6 @@ struct Namespace {
   int flag;
   /** Empty: make a new one. */
   std::string path;
-};
-
-struct IdMapping {
-  uint32_t container_id;
-  uint32_t host_id;
-  uint32_t size;
 };
 
 struct TimeOffset {
@@ -129,6 +150,12 @@ struct Device {
   mode_t mode;
   uid_t uid;
   gid_t gid;
+};
+
+/** linux.netDevices: a device of the host that moves into the container's network namespace. */
+struct NetDevice {
+  std::string name;
+  std::string name_inside;
 };
 
 /** A rule of the device cgroup; -1 stands for any number. */
@@ -202,6 +229,9 @@ struct Spec {
   /** MS_* of linux.rootfsPropagation; 0 when it is not given. */
   unsigned long rootfs_propagation = 0;
   std::optional<unsigned long> personality;
+  std::optional<MemoryPolicy> memory_policy;
+  std::vector<NetDevice> net_devices;
+  std::string mount_label;
   /** linux.seccomp, which `seccomp.h` reads; lives as long as the document does. */
   const rapidjson::Value* seccomp = nullptr;
 
@@ -222,6 +252,12 @@ Resources parse_resources(const JsonNode& node);
 /** Fails with `why` when the member is there and holds anything. */
 void refuse_member(const JsonNode& node, const char* name, const char* why);
 
+/** A list of numbers as the kernel writes CPUs and nodes: `0-3,7`. */
+std::vector<unsigned> parse_number_list(const JsonNode& node, unsigned most);
+
+/** The array of id mappings of that name. */
+std::vector<IdMapping> parse_mappings(const JsonNode& node, const char* name);
+
 MountOptions parse_mount_options(const JsonNode& list, const std::string& type);
 
 /** The member `linux`. */
@@ -232,10 +268,16 @@ std::optional<int> find_capability(std::string_view name);
 const char* capability_name(int number);
 /** RLIMIT_* of `RLIMIT_NOFILE`. */
 std::optional<int> find_rlimit(std::string_view name);
+/** MPOL_* of `MPOL_BIND`, MPOL_F_* of `MPOL_F_STATIC_NODES`. */
+std::optional<int> find_memory_policy_mode(std::string_view name);
+std::optional<int> find_memory_policy_flag(std::string_view name);
 /** CLONE_NEW* of `pid`. */
 std::optional<int> find_namespace(std::string_view type);
 /** The name below /proc/<pid>/ns. */
 const char* namespace_file(int flag);
+/** Names for `features`. */
+std::vector<std::string> memory_policy_modes();
+std::vector<std::string> memory_policy_flags();
 /** Every option that `parse_mount_options` gives a meaning to, for `features`. */
 std::vector<std::string> known_mount_options();
 

@@ -1,5 +1,7 @@
+#include <net/if.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "runtime/spec.h"
@@ -19,18 +21,6 @@ void parse_namespaces(const JsonNode& linux, Spec& spec) {
     if (!path.empty() && path.front() != '/') node.get("path").fail("must be an absolute path");
     spec.namespaces.push_back({*flag, path});
   });
-}
-
-std::vector<IdMapping> parse_mappings(const JsonNode& linux, const char* name) {
-  std::vector<IdMapping> mappings;
-  linux.each(name, [&](const JsonNode& node) {
-    const auto id = [&](const char* member) {
-      return static_cast<uint32_t>(node.get(member).natural(UINT32_MAX));
-    };
-    mappings.push_back({id("containerID"), id("hostID"), id("size")});
-    if (mappings.back().size == 0) node.get("size").fail("must not be 0");
-  });
-  return mappings;
 }
 
 void parse_time_offsets(const JsonNode& linux, Spec& spec) {
@@ -163,6 +153,45 @@ void parse_personality(const JsonNode& linux, Spec& spec) {
   node->each("flags", [](const JsonNode& flag) { flag.fail("no flags are known"); });
 }
 
+void parse_memory_policy(const JsonNode& linux, Spec& spec) {
+  const auto node = linux.find("memoryPolicy");
+  if (!node) return;
+  const JsonNode mode = node->get("mode");
+  const auto number = find_memory_policy_mode(mode.string());
+  if (!number) mode.fail("unknown \"" + mode.string() + "\"");
+  MemoryPolicy policy = {*number, {}};
+  // The kernel's own bound: CONFIG_NODES_SHIFT is 10 at most.
+  constexpr unsigned kMaxNode = 1023;
+  if (const auto nodes = node->find("nodes")) policy.nodes = parse_number_list(*nodes, kMaxNode);
+  node->each("flags", [&](const JsonNode& item) {
+    const auto flag = find_memory_policy_flag(item.string());
+    if (!flag) item.fail("unknown \"" + item.string() + "\"");
+    policy.mode |= *flag;
+  });
+  spec.memory_policy = std::move(policy);
+}
+
+/** Names as the kernel takes them for a link. */
+std::string link_name(const JsonNode& node, std::string name) {
+  const bool is_valid = !name.empty() && name.size() < IFNAMSIZ && name != "." && name != ".." &&
+                        name.find_first_of("/: \t\n\v\f\r") == std::string::npos;
+  if (!is_valid) node.fail("\"" + name + "\" is not a name of a network device");
+  return name;
+}
+
+void parse_net_devices(const JsonNode& linux, Spec& spec) {
+  const auto devices = linux.find("netDevices");
+  if (!devices) return;
+  devices->each_member([&](const JsonNode& node) {
+    const std::string name = link_name(node, std::string(node.name()));
+    const std::string inside = node.string("name", "");
+    spec.net_devices.push_back({name, inside.empty() ? name : link_name(node, inside)});
+  });
+  if (!spec.net_devices.empty() && !spec.has_namespace(CLONE_NEWNET)) {
+    throw SpecError("linux.netDevices", "needs a network namespace in linux.namespaces");
+  }
+}
+
 void check_mappings(const Spec& spec) {
   const bool has_mappings = !spec.uid_mappings.empty() || !spec.gid_mappings.empty();
   if (has_mappings && !spec.has_namespace(CLONE_NEWUSER)) {
@@ -179,6 +208,18 @@ void check_mappings(const Spec& spec) {
 
 }  // namespace
 
+std::vector<IdMapping> parse_mappings(const JsonNode& node, const char* name) {
+  std::vector<IdMapping> mappings;
+  node.each(name, [&](const JsonNode& item) {
+    const auto id = [&](const char* member) {
+      return static_cast<uint32_t>(item.get(member).natural(UINT32_MAX));
+    };
+    mappings.push_back({id("containerID"), id("hostID"), id("size")});
+    if (mappings.back().size == 0) item.get("size").fail("must not be 0");
+  });
+  return mappings;
+}
+
 void parse_linux(const JsonNode& linux, Spec& spec) {
   parse_namespaces(linux, spec);
   spec.uid_mappings = parse_mappings(linux, "uidMappings");
@@ -193,10 +234,14 @@ void parse_linux(const JsonNode& linux, Spec& spec) {
   spec.readonly_paths = parse_paths(linux, "readonlyPaths");
   parse_personality(linux, spec);
   if (const auto seccomp = linux.find("seccomp")) spec.seccomp = &seccomp->value();
-  refuse_member(linux, "mountLabel", "SELinux is not supported by this version");
-  refuse_member(linux, "intelRdt", "resource control (resctrl) is not supported by this version");
-  refuse_member(linux, "memoryPolicy", "memory policies are not supported by this version");
+  spec.mount_label = linux.string("mountLabel", "");
+  refuse_member(linux, "intelRdt",
+                ::access("/sys/fs/resctrl/schemata", F_OK) == 0
+                    ? "resource control (resctrl) is not supported by this version"
+                    : "this machine has no resource control (resctrl) mounted at /sys/fs/resctrl");
+  parse_memory_policy(linux, spec);
   refuse_member(linux, "netDevices", "moving network devices is not supported by this version");
+  parse_net_devices(linux, spec);
   check_mappings(spec);
 }
 

@@ -94,7 +94,8 @@ void take_option(const JsonNode& node, const std::string& text, MountOptions& op
   } else if (text == "tmpcopyup") {
     options.copies_up = true;
   } else if (text == "idmap" || text == "ridmap") {
-    node.fail("id-mapped mounts are not supported by this version");
+    options.is_id_mapped = true;
+    options.is_id_mapped_recursively = text == "ridmap";
   } else if (text == "remount" || text == "defaults" || text == "async" || text == "loud" ||
              text == "silent" || text.empty()) {
     return;
@@ -126,9 +127,10 @@ MountOptions parse_mount_options(const JsonNode& list, const std::string& type) 
 }
 
 std::vector<std::string> known_mount_options() {
-  std::vector<std::string> names = {
-      "async", "bind",    "defaults", "dirsync", "lazytime",  "mand",     "nolazytime", "nomand",
-      "rbind", "remount", "silent",   "sync",    "tmpcopyup", "iversion", "noiversion", "loud"};
+  std::vector<std::string> names = {"async",  "bind",       "defaults",  "dirsync",  "lazytime",
+                                    "mand",   "nolazytime", "nomand",    "rbind",    "remount",
+                                    "silent", "sync",       "tmpcopyup", "iversion", "noiversion",
+                                    "loud",   "idmap",      "ridmap"};
   for (const auto& option : kAttributes) {
     names.emplace_back(option.name);
     names.push_back(std::string("r") + option.name);

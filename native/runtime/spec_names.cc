@@ -78,6 +78,38 @@ constexpr NumberName kRlimits[] = {
     {"RLIMIT_STACK", RLIMIT_STACK},
 };
 
+// In the kernel's headers under names that libnuma's clash with, see man 2 set_mempolicy.
+constexpr NumberName kMemoryModes[] = {
+    {"MPOL_BIND", 2},
+    {"MPOL_DEFAULT", 0},
+    {"MPOL_INTERLEAVE", 3},
+    {"MPOL_LOCAL", 4},
+    {"MPOL_PREFERRED", 1},
+    {"MPOL_PREFERRED_MANY", 5},
+    {"MPOL_WEIGHTED_INTERLEAVE", 6},
+};
+
+constexpr NumberName kMemoryFlags[] = {
+    {"MPOL_F_NUMA_BALANCING", 1 << 13},
+    {"MPOL_F_RELATIVE_NODES", 1 << 14},
+    {"MPOL_F_STATIC_NODES", 1 << 15},
+};
+
+template <size_t N>
+std::optional<int> find_number(const NumberName (&table)[N], std::string_view name) {
+  for (const auto& entry : table) {
+    if (name == entry.name) return entry.number;
+  }
+  return std::nullopt;
+}
+
+template <size_t N>
+std::vector<std::string> names_of(const NumberName (&table)[N]) {
+  std::vector<std::string> names;
+  for (const auto& entry : table) names.emplace_back(entry.name);
+  return names;
+}
+
 struct NamespaceName {
   const char* type;
   const char* file;
@@ -105,12 +137,18 @@ const char* capability_name(int number) {
   return index < kCapabilities.size() ? kCapabilities[index] : nullptr;
 }
 
-std::optional<int> find_rlimit(std::string_view name) {
-  for (const auto& entry : kRlimits) {
-    if (name == entry.name) return entry.number;
-  }
-  return std::nullopt;
+std::optional<int> find_rlimit(std::string_view name) { return find_number(kRlimits, name); }
+
+std::optional<int> find_memory_policy_mode(std::string_view name) {
+  return find_number(kMemoryModes, name);
 }
+
+std::optional<int> find_memory_policy_flag(std::string_view name) {
+  return find_number(kMemoryFlags, name);
+}
+
+std::vector<std::string> memory_policy_modes() { return names_of(kMemoryModes); }
+std::vector<std::string> memory_policy_flags() { return names_of(kMemoryFlags); }
 
 std::optional<int> find_namespace(std::string_view type) {
   for (const auto& entry : kNamespaces) {

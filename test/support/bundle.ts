@@ -42,6 +42,14 @@ export interface TestMount {
   type?: string;
   source?: string;
   options?: string[];
+  uidMappings?: TestMapping[];
+  gidMappings?: TestMapping[];
+}
+
+export interface TestMapping {
+  containerID: number;
+  hostID: number;
+  size: number;
 }
 
 export interface TestLinux {

@@ -356,7 +356,7 @@ describe('config.json', () => {
     [
       'an AppArmor profile',
       (s) => set(s.process, 'apparmorProfile', 'x'),
-      'process.apparmorProfile: AppArmor is not supported',
+      'process.apparmorProfile: AppArmor is not enabled',
     ],
     [
       'a NUL byte',
