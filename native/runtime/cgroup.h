@@ -88,12 +88,13 @@ class Cgroup {
 
   void write_record(JsonWriter& writer) const;
   const std::vector<CgroupFolder>& folders() const { return folders_; }
+  /** The folder of that version 1 controller; null when there is none. */
+  const CgroupFolder* find(std::string_view controller) const;
   bool is_unified() const { return folders_.size() == 1 && folders_[0].is_v2; }
   const CgroupFolder* find_v2() const;
 
  private:
   void create(bool is_v2, bool may_fail);
-  const CgroupFolder* find(std::string_view controller) const;
 
   std::vector<CgroupFolder> folders_;
 };
@@ -106,6 +107,8 @@ void collect_processes(const std::string& folder, std::vector<pid_t>& pids);
 int remove_cgroup_tree(const std::string& folder);
 /** Removes the parents that `make_cgroup_folder` made, as far as they are empty. */
 void remove_marked_parents(const CgroupFolder& folder);
+/** `2MB`, `1GB`: the sizes of huge pages of this machine, as cgroup files name them. */
+std::vector<std::string> huge_page_sizes();
 /** Writes what may be refused: true when it was taken. */
 bool try_write_control_file(const std::string& file, std::string_view data);
 

@@ -123,6 +123,23 @@ std::vector<std::string> child_folders(const std::string& folder) {
 
 }  // namespace
 
+std::vector<std::string> huge_page_sizes() {
+  std::vector<std::string> sizes;
+  constexpr std::string_view kPrefix = "hugepages-";
+  for (const auto& name : child_folders("/sys/kernel/mm/hugepages")) {
+    unsigned long kilobytes = 0;
+    const std::string_view number =
+        std::string_view(name).substr(std::min(kPrefix.size(), name.size()));
+    std::from_chars(number.data(), number.data() + number.size(), kilobytes);
+    if (kilobytes == 0) continue;
+    const char* const units[] = {"KB", "MB", "GB"};
+    size_t unit = 0;
+    for (; unit < 2 && kilobytes % 1024 == 0; ++unit) kilobytes /= 1024;
+    sizes.push_back(std::to_string(kilobytes) + units[unit]);
+  }
+  return sizes;
+}
+
 bool try_write_control_file(const std::string& file, std::string_view data) {
   const UniqueFd fd(::open(file.c_str(), O_WRONLY | O_CLOEXEC));
   return fd && ::write(fd.get(), data.data(), data.size()) == static_cast<ssize_t>(data.size());

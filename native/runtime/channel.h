@@ -14,14 +14,14 @@ namespace ocup {
 //   runtime                                             first process
 //     │ clone3 ──────────────────────────────────────────▶ │
 //     │ 1 kIdsMapped       (a new user namespace only) ──▶ │ becomes root there; mounts
-//     │ 2 kCgroupReady + fds ────────────────────────────▶ │ enters them; namespace and mounts of cgroups
-//     │ ◀────────── 3 kNamespacesReady    (only with hooks) │
-//     │ 4 kHooksRun ─────────────────────────────────────▶ │ pivot_root, ids, looks for the program
-//     │ ◀────────── 5 kTerminal + fd  (without its socket)  │
-//     │ ◀────────── 6 kReady                                │ all is done but execve
-//     │ 7 kRecorded ─────────────────────────────────────▶ │ waits for `start`, or goes on
-//     │ ◀────────── kFailed + errno + text    at any time   │ ends
-//     │ ◀────────── end of file after 7: execve succeeded   │
+//     │ 2 kCgroupReady + fds ────────────────────────────▶ │ enters them; namespace and mounts of
+//     cgroups │ ◀────────── 3 kNamespacesReady    (only with hooks) │ │ 4 kHooksRun
+//     ─────────────────────────────────────▶ │ pivot_root, ids, looks for the program │ ◀──────────
+//     5 kTerminal + fd  (without its socket)  │ │ ◀────────── 6 kReady │ all is done but execve │ 7
+//     kRecorded ─────────────────────────────────────▶ │ waits for `start`, or goes on │
+//     ◀────────── kListener + fd  (a filter that notifies) │ hands over, goes on │ ◀──────────
+//     kFailed + errno + text    at any time   │ ends │ ◀────────── end of file after 7: execve
+//     succeeded   │
 //
 // INVARIANT: when the runtime dies before 7, the first process reads end of file, and ends.
 enum class Step : unsigned {
@@ -32,6 +32,7 @@ enum class Step : unsigned {
   kTerminal,
   kReady,
   kRecorded,
+  kListener,
   kFailed,
 };
 
@@ -39,7 +40,7 @@ enum class Step : unsigned {
 inline constexpr size_t kMaxFds = 32;
 
 struct Message {
-  Step step;
+  Step step = Step::kFailed;
   int error_number = 0;
   std::string text;
   std::vector<UniqueFd> fds;

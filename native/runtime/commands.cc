@@ -187,6 +187,7 @@ const std::vector<Command>& commands() {
       {"pause", "ID", {}, 1, 1, true, run_pause},
       {"resume", "ID", {}, 1, 1, true, run_resume},
       {"update", "ID", kUpdateOptions, 1, 1, true, run_update},
+      {"events", "ID", {{"interval", 0, true}, {"stats"}}, 1, 1, true, run_events},
       {"spec", "", {{"bundle", 'b', true}, {"rootless"}}, 0, 0, true, run_spec},
       {"features", "", {}, 0, 0, true, run_features},
       {"checkpoint", "ID", {}, 0, kAnyNumber, false, refuse_checkpoints},

@@ -33,6 +33,7 @@ int run_state(const GlobalOptions& global, const Arguments& arguments);
 int run_ps(const GlobalOptions& global, const Arguments& arguments);
 int run_spec(const GlobalOptions& global, const Arguments& arguments);
 int run_update(const GlobalOptions& global, const Arguments& arguments);
+int run_events(const GlobalOptions& global, const Arguments& arguments);
 int run_features(const GlobalOptions& global, const Arguments& arguments);
 
 /** The name in the host's /etc/passwd, or `unknown`. */

@@ -22,6 +22,8 @@
 #include "runtime/identity.h"
 #include "runtime/idmapped_mounts.h"
 #include "runtime/log.h"
+#include "runtime/net_devices.h"
+#include "runtime/seccomp_listener.h"
 #include "runtime/terminal.h"
 
 namespace ocup {
@@ -83,6 +85,7 @@ class Creation {
   /** From now on the container is left alone. */
   void release() {
     is_undone_by_us_ = false;
+    net_devices_.release();
     folder_.unlock();
   }
 
@@ -100,6 +103,7 @@ class Creation {
     }
     const Process& process = *spec_.process;
     if (process.oom_score_adj) write_oom_score(pid, *process.oom_score_adj);
+    net_devices_.move(spec_.net_devices, network_path(pid));
     make_cgroups(pid);
     admit_to_cgroups(channel, state_.cgroup);
     run_runtime_hooks(channel);
@@ -109,7 +113,16 @@ class Creation {
     if (!options_.pid_file.empty()) write_file_atomic(options_.pid_file, std::to_string(pid), 0644);
     channel.send(Step::kRecorded);
     log_step("recorded the container");
-    if (!waits_for_start_) await_execve(channel);
+    if (waits_for_start_) return;
+    await_execve(channel, spec_.seccomp, state_, Status::kCreating, pid);
+    log_step("the program runs");
+  }
+
+  std::string network_path(pid_t pid) const {
+    for (const auto& space : spec_.namespaces) {
+      if (space.flag == CLONE_NEWNET && !space.path.empty()) return space.path;
+    }
+    return "/proc/" + std::to_string(pid) + "/ns/net";
   }
 
   StateFolder open_folder() {
@@ -190,6 +203,7 @@ class Creation {
     const auto [pid, is_born_in_cgroup] = clone_process(plan);
     if (pid == 0) {
       is_undone_by_us_ = false;
+      net_devices_.release();
       channel.runtime.close();
       std::erase_if(first.joins, [](const NamespaceJoin& join) {
         return join.flag == CLONE_NEWUSER || join.flag == CLONE_NEWPID;
@@ -233,12 +247,6 @@ class Creation {
     channel.expect(Step::kReady);
   }
 
-  void await_execve(const Channel& channel) {
-    Message message;
-    if (channel.receive(message)) throw UserError(message.text);
-    log_step("the program runs");
-  }
-
   void undo() {
     if (state_.pid != 0) {
       ::kill(state_.pid, SIGKILL);
@@ -258,6 +266,7 @@ class Creation {
   StateFolder folder_;
   UniqueFd terminal_;
   bool is_born_in_cgroup_ = false;
+  NetDevices net_devices_;
   bool is_undone_by_us_ = true;
 };
 

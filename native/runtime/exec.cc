@@ -19,6 +19,7 @@
 #include "runtime/identity.h"
 #include "runtime/launch.h"
 #include "runtime/log.h"
+#include "runtime/seccomp_listener.h"
 #include "runtime/terminal.h"
 
 namespace ocup {
@@ -131,7 +132,7 @@ void hand_over_terminal(const Joining& joining, const Channel& channel, int root
     close_log();
     channel.send(Step::kReady);
     channel.expect(Step::kRecorded);
-    execute(joining.launch, program);
+    execute(joining.launch, program, channel);
   } catch (...) {
     fail_child(channel);
   }
@@ -206,7 +207,7 @@ Joining plan_joining(const ExecOptions& options, const Spec& spec, const Contain
 
 /** Returns the terminal, if the process has one that is ours to attend. */
 UniqueFd lead_in(const ExecOptions& options, const Joining& joining, const ContainerState& state,
-                 const Cloned& child, const Channel& channel) {
+                 const Cloned& child, const Channel& channel, const rapidjson::Value* seccomp) {
   const Process& process = joining.launch.process;
   const pid_t pid = child.pid;
   UniqueFd terminal;
@@ -219,8 +220,7 @@ UniqueFd lead_in(const ExecOptions& options, const Joining& joining, const Conta
   channel.expect(Step::kReady);
   if (!options.pid_file.empty()) write_file_atomic(options.pid_file, std::to_string(pid), 0644);
   channel.send(Step::kRecorded);
-  Message message;
-  if (channel.receive(message)) throw UserError(message.text);
+  await_execve(channel, seccomp, state, Status::kRunning, pid);
   return terminal;
 }
 
@@ -253,7 +253,7 @@ int exec_in_container(const ExecOptions& options) {
   KillOnFailure guard(child.pid);
   UniqueFd terminal;
   try {
-    terminal = lead_in(options, joining, state, child, channel.runtime);
+    terminal = lead_in(options, joining, state, child, channel.runtime, spec.seccomp);
   } catch (const std::exception& error) {
     throw UserError("unable to start container process: " + channel.runtime.explain(error));
   }

@@ -53,6 +53,7 @@ void write_linux(JsonWriter& writer) {
   write_names(writer, "modes", memory_policy_modes());
   write_names(writer, "flags", memory_policy_flags());
   writer.end_object();
+  write_flag(writer, "netDevices", "enabled", true);
   writer.key("mountExtensions").begin_object();
   write_flag(writer, "idmap", "enabled", true);
   writer.end_object();

@@ -198,7 +198,7 @@ void run_first_process(FirstProcess& first, Channel& channel) {
     }
     run_hooks(first.spec.hooks.start_container, "startContainer",
               setup.hook_state(Status::kCreated));
-    execute(first.launch, program);
+    execute(first.launch, program, channel);
   } catch (...) {
     fail_child(channel);
   }

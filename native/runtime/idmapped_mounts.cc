@@ -25,7 +25,7 @@ class NamespaceHolder {
   NamespaceHolder() {
     ClonePlan plan;
     plan.flags = CLONE_NEWUSER;
-    pid_ = clone_process(plan);
+    pid_ = clone_process(plan).pid;
     if (pid_ != 0) return;
     // Whatever happens to the runtime, nobody stays behind.
     ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);

@@ -137,7 +137,7 @@ std::string prepare_launch(Launch& launch, int root_fd) {
   return find_program(process);
 }
 
-void execute(const Launch& launch, const std::string& program) {
+void execute(const Launch& launch, const std::string& program, const Channel& channel) {
   const Process& process = launch.process;
   // Everything is allocated before the filter, which may not allow what allocation needs.
   std::vector<char*> args = exec_list(process.args);
@@ -150,7 +150,10 @@ void execute(const Launch& launch, const std::string& program) {
   }
   set_limits(process);
   set_exec_label(launch.label);
-  if (!launch.filter.is_empty()) install_seccomp(launch.filter);
+  if (!launch.filter.is_empty()) {
+    const UniqueFd listener = install_seccomp(launch.filter);
+    if (listener) channel.send(Step::kListener, 0, {}, listener.get());
+  }
   if (launch.keeps_sys_admin()) drop_sys_admin(process);
   ::execve(program.c_str(), args.data(), env.data());
   throw UserError("exec " + program + ": " + lower_text(errno));

@@ -32,8 +32,9 @@ struct Launch {
  */
 std::string prepare_launch(Launch& launch, int root_fd);
 
-/** Limits, filter, descriptors, execve. Returns only by throwing. */
-[[noreturn]] void execute(const Launch& launch, const std::string& program);
+/** Limits, filter, descriptors, execve. Hands a listener over by `channel`. Returns only by
+ * throwing. */
+[[noreturn]] void execute(const Launch& launch, const std::string& program, const Channel& channel);
 
 /** A session of its own, with a keyring of its own. Throws SysError. */
 void start_session(const Launch& launch);

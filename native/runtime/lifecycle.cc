@@ -10,6 +10,7 @@
 #include "runtime/container.h"
 #include "runtime/hooks.h"
 #include "runtime/log.h"
+#include "runtime/seccomp_listener.h"
 
 namespace ocup {
 
@@ -40,6 +41,22 @@ void kill_first_process(const ContainerState& state) {
   }
 }
 
+void await_program(const ContainerState& state, const Channel& channel) {
+  // Only a filter that notifies needs more of config.json than its text.
+  if (state.config.find("SCMP_ACT_NOTIFY") == std::string::npos) {
+    await_execve(channel, nullptr, state, Status::kCreated, state.pid);
+    return;
+  }
+  const JsonDocument document(state.config, "state.json");
+  try {
+    await_execve(channel, parse_spec(document.root()).seccomp, state, Status::kCreated, state.pid);
+  } catch (const SpecError&) {
+    // Without anyone to answer it would wait for ever.
+    kill_first_process(state);
+    throw;
+  }
+}
+
 }  // namespace
 
 void start_container(const std::string& root, const std::string& id) {
@@ -59,8 +76,7 @@ void start_container(const std::string& root, const std::string& id) {
   }
   const Channel channel(folder.connect_to_start());
   folder.remove_start_socket();
-  Message message;
-  if (channel.receive(message)) throw UserError(message.text);
+  await_program(state, channel);
   run_late_hooks(state, "poststart", Status::kRunning);
 }
 

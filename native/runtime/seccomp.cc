@@ -32,6 +32,8 @@ struct Action {
   Ret ret;
 };
 
+constexpr const char* kNotify = "SCMP_ACT_NOTIFY";
+
 constexpr Action kActions[] = {
     {"SCMP_ACT_ALLOW", SCMP_ACT_ALLOW, Ret::kNone},
     {"SCMP_ACT_ERRNO", 0, Ret::kErrno},
@@ -39,6 +41,7 @@ constexpr Action kActions[] = {
     {"SCMP_ACT_KILL_PROCESS", SCMP_ACT_KILL_PROCESS, Ret::kNone},
     {"SCMP_ACT_KILL_THREAD", SCMP_ACT_KILL_THREAD, Ret::kNone},
     {"SCMP_ACT_LOG", SCMP_ACT_LOG, Ret::kNone},
+    {kNotify, SCMP_ACT_NOTIFY, Ret::kNone},
     {"SCMP_ACT_TRACE", 0, Ret::kTrace},
     {"SCMP_ACT_TRAP", SCMP_ACT_TRAP, Ret::kNone},
 };
@@ -61,6 +64,9 @@ constexpr const char* kArchitectures[] = {
     "RISCV64",     "S390",        "S390X",  "X32",      "X86",    "X86_64",
 };
 
+/** SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV of Linux 5.19; of use with a listener only. */
+constexpr unsigned kWaitKillable = 1u << 5;
+
 struct Flag {
   const char* name;
   unsigned value;
@@ -69,6 +75,7 @@ struct Flag {
 constexpr Flag kFlags[] = {
     {"SECCOMP_FILTER_FLAG_LOG", SECCOMP_FILTER_FLAG_LOG},
     {"SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW},
+    {"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", kWaitKillable},
     // The filter is installed by a process with one thread: there is nothing to synchronize.
     {"SECCOMP_FILTER_FLAG_TSYNC", 0},
 };
@@ -77,7 +84,6 @@ constexpr const char* kArchPrefix = "SCMP_ARCH_";
 
 uint32_t parse_action(const JsonNode& node, const std::optional<JsonNode>& errno_node) {
   const std::string name = node.string();
-  if (name == "SCMP_ACT_NOTIFY") node.fail("a notify listener is not supported by this version");
   for (const auto& action : kActions) {
     if (name != action.name) continue;
     const auto code = static_cast<uint16_t>(errno_node ? errno_node->natural(4095) : EPERM);
@@ -141,9 +147,13 @@ void add_rule(scmp_filter_ctx filter, const JsonNode& node, uint32_t default_act
   node.each("args", [&](const JsonNode& item) { conditions.push_back(parse_condition(item)); });
   // libseccomp refuses a rule that says what the default says anyway.
   const bool is_idle = action == default_action;
+  const bool is_notify = action == SCMP_ACT_NOTIFY;
   node.get("names").each([&](const JsonNode& item) {
     const int number = ::seccomp_syscall_resolve_name(item.string().c_str());
     if (number == __NR_SCMP_ERROR || is_idle) return;
+    // The process hands its listener over by this call: nobody could answer for it yet.
+    if (is_notify && number == SCMP_SYS(sendmsg))
+      item.fail("cannot have the action SCMP_ACT_NOTIFY");
     if (has_argument_twice(conditions)) {
       // Two conditions on one argument do not fit into one rule: any of them is enough, as in runc.
       for (const auto& condition : conditions) {
@@ -186,6 +196,9 @@ std::string export_program(scmp_filter_ctx filter) {
 SeccompFilter compile_seccomp(const JsonNode& profile) {
   const uint32_t default_action =
       parse_action(profile.get("defaultAction"), profile.find("defaultErrnoRet"));
+  if (default_action == SCMP_ACT_NOTIFY) {
+    profile.get("defaultAction").fail("cannot be SCMP_ACT_NOTIFY: nobody could answer in time");
+  }
   const Filter filter(::seccomp_init(default_action));
   if (!filter) profile.get("defaultAction").fail("is refused by libseccomp");
   ::seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2);
@@ -193,21 +206,35 @@ SeccompFilter compile_seccomp(const JsonNode& profile) {
   add_architectures(filter.get(), profile);
   profile.each("syscalls",
                [&](const JsonNode& node) { add_rule(filter.get(), node, default_action); });
-  if (!profile.string("listenerPath", "").empty()) {
-    profile.get("listenerPath").fail("a notify listener is not supported by this version");
-  }
-  return {export_program(filter.get()), parse_flags(profile)};
+  return {export_program(filter.get()), parse_flags(profile), false};
 }
 
-void install_seccomp(const SeccompFilter& filter) {
+bool has_listener(const JsonNode& profile) {
+  bool has_notify = false;
+  profile.each("syscalls", [&](const JsonNode& node) {
+    has_notify = has_notify || node.string("action", "") == kNotify;
+  });
+  if (has_notify && profile.string("listenerPath", "").empty()) {
+    profile.fail("needs listenerPath for the action SCMP_ACT_NOTIFY");
+  }
+  return has_notify;
+}
+
+UniqueFd install_seccomp(const SeccompFilter& filter) {
   // The kernel copies the program: its bytes need the alignment of its instructions only here.
   std::vector<sock_filter> instructions(filter.program.size() / sizeof(sock_filter));
   std::copy_n(filter.program.data(), instructions.size() * sizeof(sock_filter),
               reinterpret_cast<char*>(instructions.data()));
   sock_fprog program = {static_cast<unsigned short>(instructions.size()), instructions.data()};
-  if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, filter.flags, &program) < 0) {
-    throw SysError(errno, "seccomp");
+  unsigned flags = filter.flags;
+  if (filter.has_listener) {
+    flags |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
+  } else {
+    flags &= ~kWaitKillable;
   }
+  const long result = ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
+  if (result < 0) throw SysError(errno, "seccomp");
+  return filter.has_listener ? UniqueFd(static_cast<int>(result)) : UniqueFd();
 }
 
 std::vector<std::string> seccomp_actions() {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "base/unique_fd.h"
 
 namespace ocup {
 
@@ -14,6 +15,8 @@ struct SeccompFilter {
   std::string program;
   /** SECCOMP_FILTER_FLAG_*. */
   unsigned flags = 0;
+  /** Somebody is asked about some of the calls: installing it gives a descriptor to answer by. */
+  bool has_listener = false;
 
   bool is_empty() const { return program.empty(); }
 };
@@ -25,11 +28,17 @@ struct SeccompFilter {
  */
 SeccompFilter load_seccomp_filter(const rapidjson::Value& profile, const std::string& state_root);
 
+/** Whether a rule of the profile asks somebody. Throws SpecError when nobody is named. */
+bool has_listener(const JsonNode& profile);
+
 /** Compiles the profile with libseccomp. Throws SpecError naming the field. */
 SeccompFilter compile_seccomp(const JsonNode& profile);
 
-/** Puts this process under the filter. Needs no_new_privs or CAP_SYS_ADMIN. Throws SysError. */
-void install_seccomp(const SeccompFilter& filter);
+/**
+ * Puts this process under the filter. Needs no_new_privs or CAP_SYS_ADMIN. Returns the listener, if
+ * it has one. Throws SysError.
+ */
+UniqueFd install_seccomp(const SeccompFilter& filter);
 
 /** Names for `features`. */
 std::vector<std::string> seccomp_actions();

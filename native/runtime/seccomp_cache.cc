@@ -114,9 +114,13 @@ SeccompFilter load_seccomp_filter(const rapidjson::Value& profile, const std::st
   ::snprintf(name, sizeof name, "%016llx", static_cast<unsigned long long>(hash_of(text)));
   const UniqueFd folder = open_cache(state_root + kFolder);
   SeccompFilter filter;
-  if (folder && find_cached(folder.get(), name, text, filter)) return filter;
-  filter = compile_seccomp(JsonNode(profile, "linux.seccomp"));
-  if (folder) store(folder.get(), name, text, filter);
+  const JsonNode node(profile, "linux.seccomp");
+  if (!folder || !find_cached(folder.get(), name, text, filter)) {
+    filter = compile_seccomp(node);
+    if (folder) store(folder.get(), name, text, filter);
+  }
+  // Most profiles ask nobody, and are not searched for it.
+  filter.has_listener = text.find("SCMP_ACT_NOTIFY") != std::string::npos && has_listener(node);
   return filter;
 }
 

@@ -240,7 +240,6 @@ void parse_linux(const JsonNode& linux, Spec& spec) {
                     ? "resource control (resctrl) is not supported by this version"
                     : "this machine has no resource control (resctrl) mounted at /sys/fs/resctrl");
   parse_memory_policy(linux, spec);
-  refuse_member(linux, "netDevices", "moving network devices is not supported by this version");
   parse_net_devices(linux, spec);
   check_mappings(spec);
 }
