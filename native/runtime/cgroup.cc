@@ -83,6 +83,27 @@ Cgroup::Cgroup(const JsonNode& record) {
   });
 }
 
+Cgroup Cgroup::below(const std::vector<std::string>& paths) const {
+  Cgroup cgroup = *this;
+  for (const auto& entry : paths) {
+    const size_t colon = entry.find(':');
+    const std::string controllers = colon == std::string::npos ? "" : entry.substr(0, colon);
+    const std::string path = colon == std::string::npos ? entry : entry.substr(colon + 1);
+    if (("/" + path + "/").find("/../") != std::string::npos) {
+      throw UserError(path + " is not a sub cgroup path");
+    }
+    bool is_found = false;
+    for (size_t i = 0; i < folders_.size(); ++i) {
+      const CgroupFolder& own = folders_[i];
+      if (!controllers.empty() && own.controllers != controllers && !own.has(controllers)) continue;
+      cgroup.folders_[i].path = clean_path(own.path + "/" + path);
+      is_found = true;
+    }
+    if (!is_found) throw UserError("bad sub cgroup: there is no hierarchy of " + controllers);
+  }
+  return cgroup;
+}
+
 void Cgroup::write_record(JsonWriter& writer) const {
   writer.begin_array();
   for (const auto& folder : folders_) {
@@ -162,6 +183,8 @@ void Cgroup::attach_v2_beside(pid_t pid, pid_t neighbour) const {
 }
 
 void Cgroup::apply(const Resources& resources) const {
+  require_controllers(*this, resources);
+  require_room(*this, resources);
   for (const auto& folder : folders_) {
     if (!folder.is_v2) {
       apply_v1(folder, resources);

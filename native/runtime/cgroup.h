@@ -53,6 +53,12 @@ class Cgroup {
   explicit Cgroup(const JsonNode& record);
 
   /**
+   * The same with other folders: each of `paths` is `[CONTROLLERS:]PATH` below the container's own,
+   * as `exec --cgroup` takes it. Throws UserError.
+   */
+  Cgroup below(const std::vector<std::string>& paths) const;
+
+  /**
    * INVARIANT: what `destroy` kills was put there by the container. Throws UserError when there are
    * processes in the folders already, SpecError when the path is not one of the container's own.
    */
@@ -101,6 +107,10 @@ class Cgroup {
 
 /** Makes the folder and its parents, which are marked as ours. Throws SysError. */
 void make_cgroup_folder(const CgroupFolder& folder);
+/** Throws UserError when a limit is asked for that nothing here can keep. */
+void require_controllers(const Cgroup& cgroup, const Resources& resources);
+/** Throws UserError when memory.checkBeforeUpdate forbids the new limit. */
+void require_room(const Cgroup& cgroup, const Resources& resources);
 /** Adds the processes in the folder and below it. */
 void collect_processes(const std::string& folder, std::vector<pid_t>& pids);
 /** 0 when the folder and all below it are gone, else the errno. */

@@ -56,7 +56,18 @@ void apply_memory_and_swap(const Writer& writer, const Resources& resources) {
 }
 
 void apply_memory(const Writer& writer, const Resources& resources) {
-  apply_memory_and_swap(writer, resources);
+  try {
+    apply_memory_and_swap(writer, resources);
+  } catch (const SysError& error) {
+    if (error.error_number() != EBUSY || !resources.memory_limit) throw;
+    const auto value = [&](const char* file) {
+      const std::string text = writer.read(file);
+      return text.substr(0, text.find('\n'));
+    };
+    throw UserError("unable to set memory limit to " + std::to_string(*resources.memory_limit) +
+                    " (current usage: " + value("memory.usage_in_bytes") +
+                    ", peak usage: " + value("memory.max_usage_in_bytes") + ")");
+  }
   if (resources.memory_reservation != 0) {
     writer.number("memory.soft_limit_in_bytes", resources.memory_reservation);
   }
@@ -142,6 +153,9 @@ void apply_v1(const CgroupFolder& folder, const Resources& resources) {
     for (const auto& [size, limit] : resources.hugepage_limits) {
       writer.text(("hugetlb." + size + ".limit_in_bytes").c_str(), std::to_string(limit));
     }
+  }
+  if (folder.has("rdma")) {
+    for (const auto& line : resources.rdma_limits) writer.text("rdma.max", line);
   }
   if (folder.has("net_cls")) writer.number("net_cls.classid", resources.network_class);
   if (folder.has("net_prio")) {

@@ -26,6 +26,14 @@ void write(const CgroupFolder& folder, const std::string& file, std::string_view
   write_control_file(folder.folder() + "/" + file, value);
 }
 
+/** A kernel that accounts no swap lacks the file, and lacks nothing when there is nothing to limit.
+ */
+void write_swap(const CgroupFolder& folder, int64_t limit) {
+  const std::string file = folder.folder() + "/memory.swap.max";
+  if (limit <= 0 && ::access(file.c_str(), F_OK) < 0) return;
+  write_control_file(file, limit_text(limit));
+}
+
 void apply_memory(const CgroupFolder& folder, const Resources& resources) {
   const int64_t limit = resources.memory_limit.value_or(0);
   const int64_t swap = resources.memory_swap.value_or(0);
@@ -34,9 +42,9 @@ void apply_memory(const CgroupFolder& folder, const Resources& resources) {
       throw SpecError("linux.resources.memory.swap", "must not be less than the memory limit");
     }
     // memory.swap.max is of swap alone; the specification's figure is of both together.
-    write(folder, "memory.swap.max", std::to_string(swap - limit));
+    write_swap(folder, swap - limit);
   } else if (swap == -1 || (swap == 0 && limit == -1)) {
-    write(folder, "memory.swap.max", "max");
+    write_swap(folder, -1);
   } else if (swap > 0) {
     throw SpecError("linux.resources.memory.swap", "needs a memory limit beside it");
   }
@@ -54,7 +62,12 @@ void apply_cpu(const CgroupFolder& folder, const Resources& resources) {
   const int64_t quota = resources.cpu_quota.value_or(0);
   const uint64_t period = resources.cpu_period.value_or(0);
   if (quota != 0 || period != 0) {
+    // One of them alone leaves the other as it is.
     std::string text = quota > 0 ? std::to_string(quota) : "max";
+    if (quota == 0) {
+      text = read_file(folder.folder() + "/cpu.max");
+      text.resize(text.find(' '));
+    }
     if (period != 0) text += " " + std::to_string(period);
     write(folder, "cpu.max", text);
   }
@@ -111,6 +124,7 @@ void apply_v2(const CgroupFolder& folder, const Resources& resources) {
   for (const auto& [size, limit] : resources.hugepage_limits) {
     write(folder, "hugetlb." + size + ".max", std::to_string(limit));
   }
+  for (const auto& line : resources.rdma_limits) write(folder, "rdma.max", line);
   for (const auto& [file, value] : resources.unified) write(folder, file, value);
 }
 

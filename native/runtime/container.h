@@ -48,6 +48,10 @@ struct ExecOptions {
   std::string user;
   std::vector<gid_t> additional_gids;
   std::vector<std::string> capabilities;
+  std::string apparmor_profile;
+  std::string selinux_label;
+  /** `[CONTROLLERS:]PATH` below the container's cgroup. */
+  std::vector<std::string> cgroups;
   bool has_terminal = false;
   bool is_detached = false;
   bool has_no_new_privileges = false;

@@ -253,6 +253,11 @@ class Creation {
       ::waitpid(state_.pid, nullptr, 0);
     }
     state_.cgroup.destroy();
+    if (state_.pid != 0) {
+      // @see runtime-spec runtime.md#lifecycle: what fails goes on with step 12 and 13.
+      run_hooks_with_warnings(spec_.hooks.poststop, "poststop",
+                              state_json(state_, Status::kStopped, 0, nullptr));
+    }
     folder_.remove();
   }
 
@@ -286,7 +291,7 @@ int run_container(const CreateOptions& options) {
   Creation creation(options, false);
   creation.make();
   const std::string state = state_json(creation.state(), Status::kRunning, creation.pid(), nullptr);
-  run_hooks_with_warnings(creation.spec().hooks.poststart, "poststart", state);
+  run_hooks(creation.spec().hooks.poststart, "poststart", state);
   creation.release();
   if (options.is_detached) return 0;
   const int status = attend(creation.pid(), creation.take_terminal());

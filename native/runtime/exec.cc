@@ -70,6 +70,8 @@ Process process_of(const ExecOptions& options, const Spec& spec) {
   process.capabilities.bounding |= added;
   process.capabilities.effective |= added;
   process.capabilities.permitted |= added;
+  if (!options.apparmor_profile.empty()) process.apparmor_profile = options.apparmor_profile;
+  if (!options.selinux_label.empty()) process.selinux_label = options.selinux_label;
   process.no_new_privileges = process.no_new_privileges || options.has_no_new_privileges;
   return process;
 }
@@ -92,6 +94,9 @@ struct Joining {
   /** CLONE_NEW* that are entered by the child itself. */
   int flags = 0;
   bool has_user_namespace = false;
+  Cgroup cgroup;
+  /** linux.seccomp; may be null. */
+  const rapidjson::Value* seccomp = nullptr;
 };
 
 void hand_over_terminal(const Joining& joining, const Channel& channel, int root_fd) {
@@ -190,6 +195,8 @@ Joining plan_joining(const ExecOptions& options, const Spec& spec, const Contain
   if (!process.has_terminal && has_console) {
     throw UserError("cannot use a console socket without a tty");
   }
+  joining.cgroup = state.cgroup.below(options.cgroups);
+  joining.seccomp = spec.seccomp;
   joining.launch.id = options.id;
   joining.launch.preserved_fds = options.preserved_fds;
   joining.launch.personality = spec.personality;
@@ -207,20 +214,20 @@ Joining plan_joining(const ExecOptions& options, const Spec& spec, const Contain
 
 /** Returns the terminal, if the process has one that is ours to attend. */
 UniqueFd lead_in(const ExecOptions& options, const Joining& joining, const ContainerState& state,
-                 const Cloned& child, const Channel& channel, const rapidjson::Value* seccomp) {
+                 const Cloned& child, const Channel& channel) {
   const Process& process = joining.launch.process;
   const pid_t pid = child.pid;
   UniqueFd terminal;
-  if (!child.is_born_in_cgroup) state.cgroup.attach_v2_beside(pid, state.pid);
+  if (!child.is_born_in_cgroup) joining.cgroup.attach_v2_beside(pid, state.pid);
   if (process.oom_score_adj) write_oom_score(pid, *process.oom_score_adj);
-  admit_to_cgroups(channel, state.cgroup);
+  admit_to_cgroups(channel, joining.cgroup);
   if (process.has_terminal && !joining.console_socket) {
     terminal = channel.expect(Step::kTerminal).take_fd();
   }
   channel.expect(Step::kReady);
   if (!options.pid_file.empty()) write_file_atomic(options.pid_file, std::to_string(pid), 0644);
   channel.send(Step::kRecorded);
-  await_execve(channel, seccomp, state, Status::kRunning, pid);
+  await_execve(channel, joining.seccomp, state, Status::kRunning, pid);
   return terminal;
 }
 
@@ -240,7 +247,7 @@ int exec_in_container(const ExecOptions& options) {
   if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) throw SysError(errno, "prctl", "PR_SET_DUMPABLE");
   ChannelPair channel = make_channel();
   ClonePlan plan = plan_clone(spec, state, joining);
-  UniqueFd birth_cgroup = open_birth_cgroup(state.cgroup);
+  UniqueFd birth_cgroup = open_birth_cgroup(joining.cgroup);
   plan.cgroup = birth_cgroup.get();
   const Cloned child = clone_process(plan);
   if (child.pid == 0) {
@@ -253,7 +260,7 @@ int exec_in_container(const ExecOptions& options) {
   KillOnFailure guard(child.pid);
   UniqueFd terminal;
   try {
-    terminal = lead_in(options, joining, state, child, channel.runtime, spec.seccomp);
+    terminal = lead_in(options, joining, state, child, channel.runtime);
   } catch (const std::exception& error) {
     throw UserError("unable to start container process: " + channel.runtime.explain(error));
   }

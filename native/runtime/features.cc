@@ -36,7 +36,7 @@ void write_linux(JsonWriter& writer) {
   writer.key("cgroup").begin_object();
   writer.key("v1").boolean(true).key("v2").boolean(true);
   writer.key("systemd").boolean(false).key("systemdUser").boolean(false);
-  writer.key("rdma").boolean(false);
+  writer.key("rdma").boolean(true);
   writer.end_object();
   writer.key("seccomp").begin_object();
   writer.key("enabled").boolean(true);

@@ -11,7 +11,7 @@ namespace ocup {
  * one fails. */
 void run_hooks(const std::vector<Hook>& hooks, const std::string& kind, const std::string& state);
 
-/** The same for hooks whose failure is only reported: poststart and poststop. */
+/** The same for hooks whose failure is only reported: poststop. */
 void run_hooks_with_warnings(const std::vector<Hook>& hooks, const std::string& kind,
                              const std::string& state);
 

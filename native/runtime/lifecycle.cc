@@ -24,9 +24,11 @@ void run_late_hooks(const ContainerState& state, const char* kind, Status status
   const auto hooks = JsonNode(document.root()).find("hooks");
   if (!hooks || !hooks->find(kind)) return;
   const Spec spec = parse_spec(document.root());
-  const bool is_stop = status == Status::kStopped;
-  run_hooks_with_warnings(is_stop ? spec.hooks.poststop : spec.hooks.poststart, kind,
-                          state_json(state, status, is_stop ? 0 : state.pid, nullptr));
+  if (status == Status::kStopped) {
+    run_hooks_with_warnings(spec.hooks.poststop, kind, state_json(state, status, 0, nullptr));
+  } else {
+    run_hooks(spec.hooks.poststart, kind, state_json(state, status, state.pid, nullptr));
+  }
 }
 
 /** Kills the first process and waits until it is gone. */
@@ -77,7 +79,13 @@ void start_container(const std::string& root, const std::string& id) {
   const Channel channel(folder.connect_to_start());
   folder.remove_start_socket();
   await_program(state, channel);
-  run_late_hooks(state, "poststart", Status::kRunning);
+  try {
+    run_late_hooks(state, "poststart", Status::kRunning);
+  } catch (const UserError&) {
+    // @see runtime-spec runtime.md#lifecycle, step 9
+    kill_first_process(state);
+    throw;
+  }
 }
 
 void delete_container(const std::string& root, const std::string& id, bool is_forced) {

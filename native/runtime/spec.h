@@ -178,6 +178,8 @@ struct Resources {
   std::optional<int64_t> memory_limit, memory_swap, memory_reservation, kernel_memory;
   std::optional<uint64_t> swappiness;
   bool disables_oom_killer = false;
+  /** A memory limit below what is in use is refused. */
+  bool checks_before_update = false;
   std::optional<uint64_t> cpu_shares, cpu_period, cpu_realtime_period, cpu_burst;
   std::optional<int64_t> cpu_quota, cpu_realtime_runtime, cpu_idle;
   std::string cpus, mems;
@@ -193,6 +195,8 @@ struct Resources {
   std::optional<uint64_t> network_class;
   std::vector<std::pair<std::string, uint64_t>> network_priorities;
   std::vector<std::pair<std::string, std::string>> unified;
+  /** Lines of rdma.max: `mlx5_1 hca_handle=3`. */
+  std::vector<std::string> rdma_limits;
   std::vector<DeviceRule> devices;
 };
 

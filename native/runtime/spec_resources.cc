@@ -24,6 +24,7 @@ void parse_memory(const JsonNode& node, Resources& resources) {
   read(node, "kernel", resources.kernel_memory, -1);
   read(node, "swappiness", resources.swappiness, 200);
   resources.disables_oom_killer = node.boolean("disableOOMKiller", false);
+  resources.checks_before_update = node.boolean("checkBeforeUpdate", false);
 }
 
 void parse_cpu(const JsonNode& node, Resources& resources) {
@@ -98,6 +99,20 @@ void parse_network(const JsonNode& node, Resources& resources) {
   });
 }
 
+void parse_rdma(const JsonNode& node, Resources& resources) {
+  std::string line(node.name());
+  if (line.empty() || line.find_first_of(" \n") != std::string::npos) {
+    node.fail("is not the name of an RDMA device");
+  }
+  if (const auto handles = node.find("hcaHandles")) {
+    line += " hca_handle=" + std::to_string(handles->natural(UINT32_MAX));
+  }
+  if (const auto objects = node.find("hcaObjects")) {
+    line += " hca_object=" + std::to_string(objects->natural(UINT32_MAX));
+  }
+  resources.rdma_limits.push_back(std::move(line));
+}
+
 }  // namespace
 
 Resources parse_resources(const JsonNode& node) {
@@ -119,7 +134,9 @@ Resources parse_resources(const JsonNode& node) {
   }
   node.each("devices",
             [&](const JsonNode& item) { resources.devices.push_back(parse_device_rule(item)); });
-  refuse_member(node, "rdma", "RDMA limits are not supported by this version");
+  if (const auto rdma = node.find("rdma")) {
+    rdma->each_member([&](const JsonNode& item) { parse_rdma(item, resources); });
+  }
   return resources;
 }
 

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "runtime/commands.h"
+#include "runtime/log.h"
 #include "runtime/state.h"
 
 namespace ocup {
@@ -56,6 +57,16 @@ int run_update(const GlobalOptions& global, const Arguments& arguments) {
   folder.lock();
   const ContainerState state = folder.load();
   if (state.status(folder.fd()) == Status::kStopped) throw UserError("container not running");
+  for (const char* name : {"l3-cache-schema", "mem-bw-schema"}) {
+    if (arguments.has(name)) {
+      throw UserError(std::string("--") + name +
+                      " is not supported: there is no resource control (resctrl) here");
+    }
+  }
+  // The kernel gave these limits up in Linux 5.16; runc takes the flags and does nothing.
+  for (const char* name : {"kernel-memory", "kernel-memory-tcp"}) {
+    if (arguments.has(name)) log_warning(std::string("--") + name + " has no effect");
+  }
   Resources resources;
   if (arguments.has("resources")) {
     resources = read_resources(arguments.value("resources"));

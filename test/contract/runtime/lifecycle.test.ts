@@ -370,6 +370,33 @@ describeContract('life cycle', (must) => {
   );
 
   must(
+    'a poststart hook that fails stops the container',
+    async (lab) => {
+      const bundle = lab.bundle();
+      bundle.spec.hooks = { poststart: [{ path: '/bin/false' }] };
+      bundle.spec.process.args = ['/bin/sleep', '1000'];
+      const id = await lab.create(bundle);
+      const { code, stderr } = await lab.call(['start', id]);
+      expect([code, stderr]).toEqual([1, expect.stringContaining('poststart')]);
+      await eventually(async () => (await lab.status(id)) === 'stopped', 5000);
+    },
+    { except: { runc: 'runs poststart hooks at create', crun: 'version 1.8 only warns' } },
+  );
+
+  must(
+    'poststop hooks run for a container that could not be made',
+    async (lab) => {
+      const bundle = lab.bundle();
+      const out = join(lab.folder, 'poststop');
+      bundle.spec.process.args = ['/no/such/program'];
+      bundle.spec.hooks = { poststop: [{ path: '/bin/touch', args: ['touch', out] }] };
+      expect((await lab.run(bundle)).code).toBe(1);
+      expect(existsSync(out)).toBe(true);
+    },
+    { except: { runc: 'runs them at delete only', crun: 'runs them at delete only' } },
+  );
+
+  must(
     'poststart hooks run when the program was started',
     async (lab) => {
       const out = join(lab.folder, 'poststart.json');
