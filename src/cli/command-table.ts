@@ -17,6 +17,8 @@ import {
   imageRmCommand,
 } from './commands/image.ts';
 import { imageLoadCommand, imageSaveCommand, imageTagCommand } from './commands/image-files.ts';
+import { imagePushCommand, pushCommand } from './commands/image-push.ts';
+import { imageVerifyCommand } from './commands/image-verify.ts';
 import {
   killCommand,
   pauseCommand,
@@ -57,6 +59,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
   envCommand,
   graphCommand,
   pullCommand,
+  pushCommand,
   createCommand,
   startCommand,
   stopCommand,
@@ -84,6 +87,8 @@ export const COMMANDS: readonly CommandDefinition[] = [
   imageTagCommand,
   imageLoadCommand,
   imageSaveCommand,
+  imagePushCommand,
+  imageVerifyCommand,
   networkLsCommand,
   doctorCommand,
   versionCommand,

@@ -2,16 +2,20 @@ import { throwIfAborted } from '../base/abort.ts';
 import { OcupError, isOcupError } from '../base/errors.ts';
 import type { Descriptor } from '../model/descriptor.ts';
 import type { Image } from '../model/image.ts';
-import { parsePlatform } from '../model/platform.ts';
+import type { Digest } from '../model/digest.ts';
+import { formatPlatform, parsePlatform } from '../model/platform.ts';
 import type { PullProgress } from '../model/pull-progress.ts';
-import { formatReference, parseReference } from '../model/reference.ts';
+import { type Reference, formatReference, parseReference } from '../model/reference.ts';
+import type { PushProgress } from '../model/transfer.ts';
 import type { Catalog } from './catalog.ts';
 import type { Garbage, Lease } from './garbage.ts';
 import type { ImageReader } from './image-reader.ts';
 import type { LayerStore } from './layer-store.ts';
 import type { ImageLayout } from './layout.ts';
-import { entryName, keepTarget, withName } from './names.ts';
+import { entryName, findFullName, keepTarget, withName } from './names.ts';
+import { isImageEntry } from './platforms.ts';
 import { bringIn } from './pull.ts';
+import { pushImage } from './push.ts';
 import type { RegistryClient } from './registry/client.ts';
 import {
   type ArchiveFormat,
@@ -25,7 +29,7 @@ import {
   openArchive,
   storedNames,
 } from './source/open-archive.ts';
-import { collectPlatform, collectStored } from './stored-image.ts';
+import { type StoredImage, collectPlatform, collectStored } from './stored-image.ts';
 import type { TarResult } from './tar/tar-file.ts';
 
 /** The parts of the image room that transfers work on. */
@@ -63,6 +67,21 @@ export interface SaveRequest {
   readonly signal: AbortSignal;
   readonly onBytes?: (total: number) => void;
 }
+
+export interface PushRequest {
+  /** A name or an id. */
+  readonly image: string;
+  /** The name it gets: `registry.example/team/app:1`. */
+  readonly destination: string;
+  /** Only the image for this platform. */
+  readonly platform: string | undefined;
+  readonly chunkBytes?: number;
+  readonly signal: AbortSignal;
+  readonly onProgress: (progress: PushProgress) => void;
+}
+
+/** Blobs beyond this size are uploaded in pieces, so that a broken connection does not cost all of it. */
+const CHUNK_BYTES = 64 * 1024 * 1024;
 
 /** Images on their way between this store and files. */
 export class Transfers {
@@ -134,6 +153,28 @@ export class Transfers {
     }
   }
 
+  /**
+   * Pushes an image to a registry under `destination`. Of an index that is not complete here only the image for a
+   * platform is pushed, and the caller is told.
+   *
+   * @throws E_IMAGE_NOT_FOUND, E_IMAGE_PLATFORM, E_IMAGE_DENIED, E_IMAGE_REGISTRY, E_IMAGE_STORE, E_CANCELLED
+   */
+  async push(request: PushRequest): Promise<Descriptor> {
+    const { layout, client, garbage } = this.parts;
+    const { signal, onProgress, chunkBytes = CHUNK_BYTES } = request;
+    const reference = parseReference(request.destination);
+    const lease = garbage.lease();
+    try {
+      const stored = await this.collectForPush(request);
+      await lease.protect([...stored.documents, ...stored.blobs].map(({ digest }) => digest));
+      const findMount = await this.findMounts(reference);
+      const context = { layout, client, reference, findMount, chunkBytes, signal, onProgress };
+      return await pushImage(stored, context);
+    } finally {
+      lease.release();
+    }
+  }
+
   /** The entry of the index that a name or id stands for. @throws E_IMAGE_NOT_FOUND */
   async getStored(nameOrId: string): Promise<{
     readonly entry: Descriptor;
@@ -147,6 +188,43 @@ export class Transfers {
       'E_IMAGE_NOT_FOUND',
       `cannot use ${nameOrId}: it is a folder, not an image`,
     );
+  }
+
+  private async collectForPush(request: PushRequest): Promise<StoredImage> {
+    const { layout, reader } = this.parts;
+    const { image: name, platform } = request;
+    const { entry } = await this.getStored(name);
+    const parts = { layout, reader, name };
+    if (platform !== undefined && platform !== '') {
+      return collectPlatform(entry, parsePlatform(platform), parts);
+    }
+    const whole = await collectStored(entry, parts);
+    const missing = whole.missing.filter(isImageEntry);
+    if (whole.missing.length === 0) return whole;
+    const alone = await collectPlatform(entry, undefined, parts);
+    const shown = alone.images.map(({ config }) => formatPlatform(config.platform)).join(', ');
+    const others = missing.flatMap((item) =>
+      item.platform === undefined ? [] : [formatPlatform(item.platform)],
+    );
+    const message = `pushes only the image for ${shown}: not all that its index names is here${others.length === 0 ? '' : ` (${others.join(', ')})`}`;
+    request.onProgress({ kind: 'warning', message });
+    return alone;
+  }
+
+  /** Repositories of the same registry that images here came from, by what they hold. */
+  private async findMounts(to: Reference): Promise<(digest: Digest) => string | undefined> {
+    const { layout, reader } = this.parts;
+    const holders = new Map<Digest, string>();
+    for (const entry of layout.entries) {
+      const source = findReference(entryName(entry));
+      if (source?.domain !== to.domain || source.repository === to.repository) continue;
+      for (const { manifest } of await reader.listOf(entry)) {
+        for (const { digest } of [manifest.config, ...manifest.layers]) {
+          holders.set(digest, source.repository);
+        }
+      }
+    }
+    return (digest) => holders.get(digest);
   }
 
   private async collect(nameOrId: string, platform: string | undefined): Promise<SavedImage> {
@@ -207,6 +285,11 @@ export class Transfers {
     if (found !== undefined) return found;
     throw new OcupError('E_IMAGE_NOT_FOUND', `no such image: ${entryName(entry) ?? entry.digest}`);
   }
+}
+
+function findReference(name: string | undefined): Reference | undefined {
+  const full = name === undefined ? undefined : findFullName(name);
+  return full === undefined ? undefined : parseReference(full);
 }
 
 function isNamed(name: string, typed: string): boolean {

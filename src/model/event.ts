@@ -25,7 +25,7 @@ export type ContainerEvent = ContainerEventBase &
 /** A fact about anything else. */
 export interface ResourceEvent {
   readonly kind: 'image' | 'network' | 'volume';
-  readonly action: 'pull' | 'create' | 'destroy' | 'tag' | 'untag';
+  readonly action: 'pull' | 'push' | 'create' | 'destroy' | 'tag' | 'untag';
   readonly name: string;
 }
 

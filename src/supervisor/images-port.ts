@@ -1,8 +1,9 @@
 import type { Transfers } from '../image/transfers.ts';
+import type { VerifyProgress } from '../image/verification.ts';
 import type { Image } from '../model/image.ts';
 import type { ImageSource } from '../model/reference.ts';
 import type { PullProgress } from '../model/pull-progress.ts';
-import type { ImageDetails } from '../wire/image-calls.ts';
+import type { ImageDetails, VerifyReport } from '../wire/image-calls.ts';
 import type { PullPolicyName, Result } from '../wire/protocol.ts';
 
 /** What the supervisor asks of the image room; `image/images.ts` makes the promises. */
@@ -18,6 +19,12 @@ export interface ImagesPort {
   list(): Promise<readonly Image[]>;
   /** By name or id. @throws E_IMAGE_NOT_FOUND */
   details(nameOrId: string, platform: string | undefined): Promise<ImageDetails>;
+  verify(request: {
+    readonly nameOrId: string | undefined;
+    readonly repairs: boolean;
+    readonly signal: AbortSignal;
+    readonly onProgress: (progress: VerifyProgress) => void;
+  }): Promise<VerifyReport>;
   /** To and from files and registries. */
   readonly transfers: Transfers;
   remove(name: string, options: { readonly force: boolean }): Promise<Result<'image.remove'>>;

@@ -1,11 +1,11 @@
-import type { ImageCalls } from '../wire/image-calls.ts';
+import type { ImageCalls, VerifyReport } from '../wire/image-calls.ts';
 import type { Call, Handlers } from '../wire/server.ts';
 import type { Rooms } from './rooms.ts';
 
 /** The calls that carry images between the store, files and registries. */
 export function transferHandlers({ images, events }: Rooms): Pick<Handlers, keyof ImageCalls> {
   const { transfers } = images;
-  const tell = (action: 'pull' | 'tag', names: readonly string[]): void => {
+  const tell = (action: 'pull' | 'push' | 'tag', names: readonly string[]): void => {
     for (const name of names) events.tell({ kind: 'image', action, name });
   };
   return {
@@ -21,6 +21,24 @@ export function transferHandlers({ images, events }: Rooms): Pick<Handlers, keyo
       for (const image of loaded) tell('pull', image.names);
       return { images: loaded };
     },
+    'image.push': async ({ image, destination, platform }, call) => {
+      const onProgress = sending(call);
+      const { signal } = call;
+      const request = { image, destination, platform, signal, onProgress };
+      const { digest, size } = await transfers.push(request);
+      tell('push', [destination]);
+      return { digest, sizeBytes: size };
+    },
+    'image.verify': async ({ images: names, repairs }, call) => {
+      const { signal } = call;
+      const onProgress = sending(call);
+      const wanted = names.length === 0 ? [undefined] : names;
+      const reports: VerifyReport[] = [];
+      for (const nameOrId of wanted) {
+        reports.push(await images.verify({ nameOrId, repairs, signal, onProgress }));
+      }
+      return mergeReports(reports);
+    },
     'image.save': (params, call) => {
       const send = sending(call);
       const onBytes = (currentBytes: number): void => send({ kind: 'bytes', currentBytes });
@@ -32,4 +50,13 @@ export function transferHandlers({ images, events }: Rooms): Pick<Handlers, keyo
 /** Whoever does not listen any more misses nothing. */
 function sending<Event>(call: Call<Event>): (event: Event) => void {
   return (event) => void call.send(event).catch(() => undefined);
+}
+
+function mergeReports(reports: readonly VerifyReport[]): VerifyReport {
+  const sum = (kind: keyof VerifyReport['checked']): number =>
+    reports.reduce((total, { checked }) => total + checked[kind], 0);
+  return {
+    checked: { documents: sum('documents'), blobs: sum('blobs'), snapshots: sum('snapshots') },
+    findings: reports.flatMap(({ findings }) => findings),
+  };
 }

@@ -1,6 +1,6 @@
 import type { Image } from '../model/image.ts';
 import type { PullProgress } from '../model/pull-progress.ts';
-import type { SaveProgress } from '../model/transfer.ts';
+import type { PushProgress, SaveProgress } from '../model/transfer.ts';
 
 interface Call<Params, Result, CallEvent = never> {
   readonly params: Params;
@@ -13,6 +13,23 @@ export interface ImageDetails {
   readonly image: Image;
   /** The configuration's JSON; undefined for `rootfs:`. */
   readonly config: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** What is damaged in the store. */
+export interface VerifyReport {
+  readonly checked: {
+    readonly documents: number;
+    readonly blobs: number;
+    readonly snapshots: number;
+  };
+  readonly findings: readonly {
+    readonly kind: 'document' | 'blob' | 'snapshot';
+    readonly digest: string;
+    readonly image: string | undefined;
+    readonly fault: string;
+    readonly outcome: 'repaired' | 'removed' | 'kept';
+    readonly obstacle: string | undefined;
+  }[];
 }
 
 export type ArchiveFormatName = 'docker' | 'oci';
@@ -39,5 +56,21 @@ export interface ImageCalls {
     },
     { readonly digest: string; readonly sizeBytes: number },
     SaveProgress
+  >;
+  /** `destination` is a name in a registry. */
+  'image.push': Call<
+    {
+      readonly image: string;
+      readonly destination: string;
+      readonly platform: string | undefined;
+    },
+    { readonly digest: string; readonly sizeBytes: number },
+    PushProgress
+  >;
+  /** Hashes everything anew; `repairs`: fetches again what is damaged. */
+  'image.verify': Call<
+    { readonly images: readonly string[]; readonly repairs: boolean },
+    VerifyReport,
+    { readonly kind: 'document' | 'layer'; readonly digest: string }
   >;
 }

@@ -1,4 +1,4 @@
-import { listOf, objectOf, oneOf, optional, type Shape, text } from '../base/shape.ts';
+import { flag, listOf, objectOf, oneOf, optional, type Shape, text } from '../base/shape.ts';
 import type { ImageCalls } from './image-calls.ts';
 
 type Params<M extends keyof ImageCalls> = ImageCalls[M]['params'];
@@ -14,4 +14,10 @@ export const IMAGE_PARAM_SHAPES: { readonly [M in keyof ImageCalls]: Shape<Param
     format: oneOf('docker', 'oci'),
     platform: optional(text),
   }),
+  'image.push': objectOf<Params<'image.push'>>({
+    image: text,
+    destination: text,
+    platform: optional(text),
+  }),
+  'image.verify': objectOf<Params<'image.verify'>>({ images: listOf(text), repairs: flag }),
 };

@@ -21,5 +21,7 @@ export function fakeTransfers(images: Map<string, Image>): Pick<Handlers, keyof 
     },
     'image.load': refuse,
     'image.save': refuse,
+    'image.push': refuse,
+    'image.verify': refuse,
   };
 }

@@ -6,10 +6,14 @@ import { type Http, type HttpResponse, readBody } from './http.ts';
 import { quoteServerText, redactUrl } from './redact.ts';
 import { TransientError } from './retry.ts';
 
-/** What is asked for: pulling from one repository of one registry. */
+/** What is asked for: something of one repository of one registry. */
 export interface Access {
   readonly host: RegistryHost;
   readonly repository: string;
+  /** Default: only pulling. */
+  readonly isPush?: boolean | undefined;
+  /** Another repository that is read from as well. */
+  readonly alsoPulls?: string | undefined;
 }
 
 interface Token {
@@ -128,9 +132,9 @@ export class Authenticator {
     credential: Credential | undefined,
     signal: AbortSignal,
   ): Promise<Token> {
-    const scope = `repository:${access.repository}:pull`;
+    const scopes = scopesOf(access);
     if (credential?.kind === 'identity') {
-      const form = refreshForm(method, scope, credential.token);
+      const form = refreshForm(method, scopes.join(' '), credential.token);
       const response = await this.post(access, method.realm, form, signal);
       if (![400, 401, 404, 405].includes(response.status))
         return readToken(response, access, signal);
@@ -138,7 +142,7 @@ export class Authenticator {
     }
     const url = new URL(method.realm);
     if (method.service !== undefined) url.searchParams.set('service', method.service);
-    url.searchParams.set('scope', scope);
+    for (const scope of scopes) url.searchParams.append('scope', scope);
     const headers: Record<string, string> = {};
     if (credential?.kind === 'password') {
       url.searchParams.set('account', credential.username);
@@ -182,8 +186,13 @@ function refreshForm(
   });
 }
 
-function tokenKey({ host, repository }: Access): string {
-  return `${host.origin} ${repository}`;
+function scopesOf({ repository, isPush, alsoPulls }: Access): string[] {
+  const own = `repository:${repository}:${isPush === true ? 'pull,push' : 'pull'}`;
+  return alsoPulls === undefined ? [own] : [own, `repository:${alsoPulls}:pull`];
+}
+
+function tokenKey(access: Access): string {
+  return [access.host.origin, ...scopesOf(access)].join(' ');
 }
 
 /** Credentials go to the token server: not in the clear when the registry itself is asked by HTTPS. */
@@ -233,7 +242,7 @@ async function readToken(
       'E_IMAGE_DENIED',
       `access to ${repository} denied by ${where}: status ${response.status}${said === '' ? '' : `: ${said}`}`,
       {
-        hint: `Log in to ${host.domain} with docker, podman or skopeo: ocup reads their credentials.`,
+        hint: `Log in: ocup login ${host.domain}`,
       },
     );
   }

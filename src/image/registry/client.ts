@@ -1,3 +1,5 @@
+import type { Readable } from 'node:stream';
+
 import { OcupError, isOcupError } from '../../base/errors.ts';
 import type { Descriptor } from '../../model/descriptor.ts';
 import { type Digest, parseDigest } from '../../model/digest.ts';
@@ -7,7 +9,7 @@ import { Authenticator } from './authenticator.ts';
 import { parseChallenges } from './challenge.ts';
 import { CredentialStore } from './credentials.ts';
 import { type RegistryHost, parseInsecureRegistries, registryHost } from './hosts.ts';
-import { Http, type HttpResponse, header, readBody } from './http.ts';
+import { Http, type HttpRequest, type HttpResponse, header, readBody } from './http.ts';
 import { isTransientStatus, registryError } from './registry-error.ts';
 import { TransientError, findErrorCode, retrying } from './retry.ts';
 
@@ -32,10 +34,24 @@ export interface Resolved {
 }
 
 interface Query {
-  readonly method: 'GET' | 'HEAD';
+  readonly method: HttpRequest['method'];
   /** Below `/v2/<name>/`. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Buffer | undefined;
+  readonly isPush?: boolean;
+  readonly alsoPulls?: string | undefined;
+}
+
+/** A request of a push. */
+export interface PushQuery {
+  readonly method: HttpRequest['method'];
+  /** Below `/v2/<name>/`, or an address that the registry gave. */
+  readonly to: string | URL;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** A stream is made anew for another try. */
+  readonly body?: Buffer | (() => Readable);
+  readonly alsoPulls?: string | undefined;
 }
 
 const RETRY_DELAY_MS = 1_000;
@@ -125,6 +141,43 @@ export class RegistryClient {
     throw await registryError(response, { kind: 'blob', reference }, signal);
   }
 
+  /**
+   * Sends a request of a push, whatever the answer; the caller reads or destroys it.
+   * @throws TransientError, E_IMAGE_DENIED, E_IMAGE_REGISTRY, E_CANCELLED
+   */
+  async push(reference: Reference, query: PushQuery, signal: AbortSignal): Promise<HttpResponse> {
+    const { method, to, headers = {}, body, alsoPulls } = query;
+    if (typeof to === 'string') {
+      if (typeof body === 'function') throw new Error('a stream goes to an address');
+      const asked = { method, path: to, headers, body, isPush: true, alsoPulls };
+      return this.ask(reference, asked, signal);
+    }
+    const host = registryHost(reference, this.insecure, to.protocol === 'https:');
+    const isOwn = to.host === new URL(host.origin).host;
+    const access = { host, repository: reference.repository, isPush: true };
+    const send = async (): Promise<HttpResponse> => {
+      const authorization = isOwn ? await this.authenticator.authorize(access, signal) : undefined;
+      const content = typeof body === 'function' ? body() : body;
+      return this.http.send({
+        url: to,
+        method,
+        headers: { ...headers, ...(authorization !== undefined && { authorization }) },
+        ...(content !== undefined && { body: content }),
+        isInsecure: isOwn && host.isInsecure,
+        signal,
+      });
+    };
+    const response = await send();
+    if (response.status !== 401 || !isOwn) return response;
+    // The token has ended in the middle of a long upload.
+    const challenges = parseChallenges(values(response, 'www-authenticate'));
+    const authorization = await this.authenticator.authorize(access, signal);
+    if (!(await this.authenticator.learn(access, { challenges, authorization }, signal)))
+      return response;
+    response.body.destroy();
+    return send();
+  }
+
   close(): Promise<void> {
     return this.http.close();
   }
@@ -206,7 +259,8 @@ export class RegistryClient {
     query: Query,
     signal: AbortSignal,
   ): Promise<HttpResponse> {
-    const access = { host, repository: reference.repository };
+    const { isPush, alsoPulls } = query;
+    const access = { host, repository: reference.repository, isPush, alsoPulls };
     const authorization = await this.authenticator.authorize(access, signal);
     const response = await this.send(host, reference, query, { authorization, signal });
     if (response.status !== 401) return response;
@@ -228,6 +282,7 @@ export class RegistryClient {
     return this.http.send({
       url: new URL(`/v2/${reference.repository}/${query.path}`, host.origin),
       method: query.method,
+      ...(query.body !== undefined && { body: query.body }),
       headers: { ...query.headers, ...(authorization !== undefined && { authorization }) },
       isInsecure: host.isInsecure,
       signal,

@@ -12,9 +12,10 @@ import { TransientError, findErrorCode, isTransientCode } from './retry.ts';
 
 export interface HttpRequest {
   readonly url: URL;
-  readonly method: 'GET' | 'HEAD' | 'POST';
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH';
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string;
+  /** A stream can be sent once: the answer to it is not followed elsewhere. */
+  readonly body?: string | Buffer | Readable;
   /** Whether plain HTTP and unverified certificates are accepted from this host. */
   readonly isInsecure: boolean;
   readonly signal: AbortSignal;
@@ -35,6 +36,7 @@ const IDLE_TIMEOUT_MS = 60_000;
 const CONNECT_TIMEOUT_MS = 30_000;
 const CONNECTIONS_PER_HOST = 6;
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+const UPLOADS: ReadonlySet<string> = new Set(['PUT', 'PATCH']);
 /** Meant for the host that was asked, and for no other. */
 const SECRET_HEADERS = ['authorization', 'cookie'];
 
@@ -61,7 +63,8 @@ export class Http {
       const isBound = redirects > 0 && !startsPrivate;
       const response = await this.sendOne(current, isBound);
       const location = header(response, 'location');
-      if (!REDIRECTS.has(response.status) || location === undefined) return response;
+      const isFollowed = REDIRECTS.has(response.status) && !UPLOADS.has(current.method);
+      if (!isFollowed || location === undefined) return response;
       response.body.destroy();
       if (redirects === MAX_REDIRECTS) throw refused(first.url, 'it redirects in circles');
       current = follow(current, location, startsPrivate || first.isInsecure);

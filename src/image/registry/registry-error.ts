@@ -14,7 +14,7 @@ export function isTransientStatus(status: number): boolean {
 
 /** What a registry was asked for when it refused. */
 export interface Wanted {
-  readonly kind: 'manifest' | 'blob';
+  readonly kind: 'manifest' | 'blob' | 'upload';
   readonly reference: Reference;
 }
 
@@ -37,12 +37,13 @@ export async function registryError(
     case 403:
       return new OcupError(
         'E_IMAGE_DENIED',
-        `pull access denied for ${repositoryOf(reference)}, repository does not exist or may require a login${suffix}`,
+        `${wanted.kind === 'upload' ? 'push' : 'pull'} access denied for ${repositoryOf(reference)}, repository does not exist or may require a login${suffix}`,
         {
-          hint: `Check the name, or log in to ${reference.domain} with docker, podman or skopeo: ocup reads their credentials.`,
+          hint: `Check the name, or log in: ocup login ${reference.domain}`,
         },
       );
     case 404:
+      if (wanted.kind === 'upload') return statusError(response, `push ${name}`, suffix);
       return wanted.kind === 'blob'
         ? new OcupError(
             'E_IMAGE_NOT_FOUND',
@@ -56,18 +57,18 @@ export async function registryError(
             },
           );
     default:
-      return statusError(response, name, suffix);
+      return statusError(response, `${wanted.kind === 'upload' ? 'push' : 'pull'} ${name}`, suffix);
   }
 }
 
-function statusError(response: HttpResponse, name: string, suffix: string): Error {
+function statusError(response: HttpResponse, what: string, suffix: string): Error {
   const { status } = response;
   const isLimited = status === 429;
   const failure = new OcupError(
     'E_IMAGE_REGISTRY',
     isLimited
-      ? `cannot pull ${name}: toomanyrequests${suffix}`
-      : `cannot pull ${name}: unexpected status ${status} from ${redactUrl(response.url)}${suffix}`,
+      ? `cannot ${what}: toomanyrequests${suffix}`
+      : `cannot ${what}: unexpected status ${status} from ${redactUrl(response.url)}${suffix}`,
     { hint: isLimited ? 'Wait, or log in: registries allow more to those they know.' : undefined },
   );
   if (!isTransientStatus(status)) return failure;

@@ -1,0 +1,62 @@
+import { OcupError } from '../../base/errors.ts';
+import { type CommandDefinition, option } from '../command.ts';
+import { absoluteImage } from '../image-path.ts';
+
+export const imageVerifyCommand: CommandDefinition = {
+  name: 'image verify',
+  usage: '[IMAGE...]',
+  summary: 'Hash everything anew, and fetch again what is damaged',
+  options: [
+    option('--no-repair', 'only say what is damaged'),
+    option('--format <format>', 'text (default) or json'),
+    option('-q, --quiet', 'print nothing but what is damaged'),
+  ],
+  examples: [
+    ['ocup image verify', 'all images that are here'],
+    ['ocup image verify --no-repair nginx', 'one image; ends with 1 when it is damaged'],
+  ],
+  async run(session, { args, options }) {
+    const format = options.choice('format', ['text', 'json']) ?? 'text';
+    const client = await session.supervisor();
+    const images = args.map((name) => absoluteImage(name, session.context.workingDir));
+    const view = session.openView('verify', { isQuiet: options.flag('quiet') });
+    const id = 'Images';
+    try {
+      const report = await client.call(
+        'image.verify',
+        { images, repairs: !options.flag('no-repair') },
+        {
+          signal: session.signal,
+          onEvent: ({ digest }) =>
+            view.show({ id, status: 'working', text: 'Verifying', details: digest.slice(0, 19) }),
+        },
+      );
+      const { checked, findings } = report;
+      view.show({ id, status: 'done', text: 'Verified' });
+      view.end();
+      const kept = findings.filter(({ outcome }) => outcome === 'kept');
+      if (format === 'json') await session.print(`${JSON.stringify(report, undefined, 2)}\n`);
+      else {
+        for (const { kind, digest, image, fault, outcome, obstacle } of findings) {
+          const of = image === undefined ? '' : ` of ${image}`;
+          const why = obstacle === undefined ? '' : ` (${obstacle})`;
+          await session.print(`${outcome.padEnd(8)}  ${kind} ${digest}${of}: ${fault}${why}\n`);
+        }
+        const { documents, blobs, snapshots } = checked;
+        if (!options.flag('quiet')) {
+          await session.print(
+            `Verified ${documents} documents, ${blobs} blobs, ${snapshots} snapshots: ${findings.length} damaged, ${kept.length} of them still are\n`,
+          );
+        }
+      }
+      if (kept.length === 0) return 0;
+      throw new OcupError('E_IMAGE_STORE', `${kept.length} parts of images are damaged`, {
+        hint: options.flag('no-repair')
+          ? 'Fetch them again: ocup image verify'
+          : 'Remove these images and pull them again.',
+      });
+    } finally {
+      view.end();
+    }
+  },
+};
