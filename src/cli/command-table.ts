@@ -29,6 +29,7 @@ import {
   unpauseCommand,
 } from './commands/lifecycle.ts';
 import { imagesCommand, lsCommand, networkLsCommand, volumesCommand } from './commands/listings.ts';
+import { loginCommand, logoutCommand } from './commands/login.ts';
 import { logsCommand } from './commands/logs.ts';
 import {
   attachCommand,
@@ -90,6 +91,8 @@ export const COMMANDS: readonly CommandDefinition[] = [
   imagePushCommand,
   imageVerifyCommand,
   networkLsCommand,
+  loginCommand,
+  logoutCommand,
   doctorCommand,
   versionCommand,
   ...missingCommands,

@@ -1,3 +1,4 @@
+import { logIn, logOut } from '../image/registry/login.ts';
 import type { ImageCalls, VerifyReport } from '../wire/image-calls.ts';
 import type { Call, Handlers } from '../wire/server.ts';
 import type { Rooms } from './rooms.ts';
@@ -29,6 +30,10 @@ export function transferHandlers({ images, events }: Rooms): Pick<Handlers, keyo
       tell('push', [destination]);
       return { digest, sizeBytes: size };
     },
+    'registry.login': ({ server, login, environment: env }, { signal }) =>
+      logIn({ server, login }, { env, signal }),
+    'registry.logout': ({ server, environment: env }, { signal }) =>
+      logOut(server, { env, signal }),
     'image.verify': async ({ images: names, repairs }, call) => {
       const { signal } = call;
       const onProgress = sending(call);

@@ -67,6 +67,20 @@ export interface ImageCalls {
     { readonly digest: string; readonly sizeBytes: number },
     PushProgress
   >;
+  /** Asks the registry, and keeps the password as Docker does. `login` undefined: what is kept is tried. */
+  'registry.login': Call<
+    {
+      readonly server: string;
+      readonly login: { readonly username: string; readonly password: string } | undefined;
+      /** Of the command: where files and helpers are. */
+      readonly environment: Readonly<Record<string, string>>;
+    },
+    { readonly domain: string; readonly path: string; readonly helper: string | undefined }
+  >;
+  'registry.logout': Call<
+    { readonly server: string; readonly environment: Readonly<Record<string, string>> },
+    { readonly domain: string; readonly wasKnown: boolean }
+  >;
   /** Hashes everything anew; `repairs`: fetches again what is damaged. */
   'image.verify': Call<
     { readonly images: readonly string[]; readonly repairs: boolean },

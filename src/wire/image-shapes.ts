@@ -1,4 +1,4 @@
-import { flag, listOf, objectOf, oneOf, optional, type Shape, text } from '../base/shape.ts';
+import { flag, listOf, mapOf, objectOf, oneOf, optional, type Shape, text } from '../base/shape.ts';
 import type { ImageCalls } from './image-calls.ts';
 
 type Params<M extends keyof ImageCalls> = ImageCalls[M]['params'];
@@ -18,6 +18,20 @@ export const IMAGE_PARAM_SHAPES: { readonly [M in keyof ImageCalls]: Shape<Param
     image: text,
     destination: text,
     platform: optional(text),
+  }),
+  'registry.login': objectOf<Params<'registry.login'>>({
+    server: text,
+    login: optional(
+      objectOf<{ readonly username: string; readonly password: string }>({
+        username: text,
+        password: text,
+      }),
+    ),
+    environment: mapOf(text),
+  }),
+  'registry.logout': objectOf<Params<'registry.logout'>>({
+    server: text,
+    environment: mapOf(text),
   }),
   'image.verify': objectOf<Params<'image.verify'>>({ images: listOf(text), repairs: flag }),
 };

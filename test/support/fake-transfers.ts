@@ -23,5 +23,7 @@ export function fakeTransfers(images: Map<string, Image>): Pick<Handlers, keyof 
     'image.save': refuse,
     'image.push': refuse,
     'image.verify': refuse,
+    'registry.login': refuse,
+    'registry.logout': refuse,
   };
 }

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,8 +13,13 @@ export interface Registry {
   stop(): Promise<void>;
 }
 
+export interface RegistryOptions {
+  /** Only this user gets in. */
+  readonly user?: { readonly name: string; readonly password: string };
+}
+
 /** Starts Debian's `docker-registry` and waits until it answers. */
-export async function startRegistry(): Promise<Registry> {
+export async function startRegistry({ user }: RegistryOptions = {}): Promise<Registry> {
   const folder = await mkdtemp(join(tmpdir(), 'ocup-registry-'));
   const host = `127.0.0.1:${await freePort()}`;
   const config = join(folder, 'config.yml');
@@ -23,7 +28,14 @@ export async function startRegistry(): Promise<Registry> {
     log: { level: 'error' },
     storage: { filesystem: { rootdirectory: join(folder, 'data') }, delete: { enabled: true } },
     http: { addr: host },
+    ...(user !== undefined && {
+      auth: { htpasswd: { realm: 'test', path: join(folder, 'htpasswd') } },
+    }),
   };
+  if (user !== undefined) {
+    const hash = hashPassword(user.password);
+    await writeFile(join(folder, 'htpasswd'), `${user.name}:${hash}\n`);
+  }
   await writeFile(config, JSON.stringify(text));
   const server = spawn('docker-registry', ['serve', config], { stdio: 'ignore' });
   const ended = new Promise<void>((done) => {
@@ -37,7 +49,10 @@ export async function startRegistry(): Promise<Registry> {
   };
   try {
     await eventually(
-      async () => (await fetch(`http://${host}/v2/`).catch(() => undefined))?.ok === true,
+      async () => {
+        const answer = await fetch(`http://${host}/v2/`).catch(() => undefined);
+        return answer?.status === (user === undefined ? 200 : 401);
+      },
       10_000,
       'registry',
     );
@@ -46,4 +61,10 @@ export async function startRegistry(): Promise<Registry> {
     throw error;
   }
   return { host, stop };
+}
+
+/** bcrypt, which is all that the registry takes. */
+function hashPassword(password: string): string {
+  const script = 'print crypt($ARGV[0], q($2b$05$abcdefghijklmnopqrstuu))';
+  return execFileSync('perl', ['-e', script, password]).toString();
 }

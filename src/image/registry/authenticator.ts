@@ -1,6 +1,6 @@
 import { OcupError, isOcupError } from '../../base/errors.ts';
 import type { Challenge } from './challenge.ts';
-import type { Credential, CredentialStore } from './credentials.ts';
+import type { Credential, Credentials } from './credentials.ts';
 import type { RegistryHost } from './hosts.ts';
 import { type Http, type HttpResponse, readBody } from './http.ts';
 import { quoteServerText, redactUrl } from './redact.ts';
@@ -40,9 +40,9 @@ export class Authenticator {
   private readonly methods = new Map<string, Method>();
   private readonly tokens = new Map<string, Promise<Token>>();
   private readonly http: Http;
-  private readonly credentials: CredentialStore;
+  private readonly credentials: Credentials;
 
-  constructor(http: Http, credentials: CredentialStore) {
+  constructor(http: Http, credentials: Credentials) {
     this.http = http;
     this.credentials = credentials;
   }
@@ -187,6 +187,7 @@ function refreshForm(
 }
 
 function scopesOf({ repository, isPush, alsoPulls }: Access): string[] {
+  if (repository === '') return [];
   const own = `repository:${repository}:${isPush === true ? 'pull,push' : 'pull'}`;
   return alsoPulls === undefined ? [own] : [own, `repository:${alsoPulls}:pull`];
 }
@@ -229,7 +230,7 @@ async function readToken(
   const bytes = await readBody(response, MAX_TOKEN_ANSWER_BYTES, signal);
   const where = `the token server of ${host.domain}`;
   if (response.status !== 200) {
-    const said = quoteServerText(bytes.toString('utf8'));
+    const said = quoteServerText(bytes.toString('utf8'), response.secrets);
     if (response.status === 429 || response.status >= 500) {
       throw new TransientError(
         new OcupError(

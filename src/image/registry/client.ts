@@ -7,7 +7,7 @@ import { type Reference, formatFamiliarReference } from '../../model/reference.t
 import { ACCEPTED_MEDIA_TYPES, MAX_DOCUMENT_BYTES, checkDigest, digestOf } from '../documents.ts';
 import { Authenticator } from './authenticator.ts';
 import { parseChallenges } from './challenge.ts';
-import { CredentialStore } from './credentials.ts';
+import { type Credential, CredentialStore } from './credentials.ts';
 import { type RegistryHost, parseInsecureRegistries, registryHost } from './hosts.ts';
 import { Http, type HttpRequest, type HttpResponse, header, readBody } from './http.ts';
 import { isTransientStatus, registryError } from './registry-error.ts';
@@ -16,6 +16,8 @@ import { TransientError, findErrorCode, retrying } from './retry.ts';
 export interface ClientOptions {
   /** Where proxies, credentials and `OCUP_INSECURE_REGISTRIES` are looked up. */
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Instead of what is kept. */
+  readonly credential?: Credential;
   /** How long a server may be silent. */
   readonly idleTimeoutMs?: number | undefined;
   /** Of the first pause before another try. */
@@ -70,7 +72,12 @@ export class RegistryClient {
 
   constructor(options: ClientOptions) {
     this.http = new Http(options.env, options.idleTimeoutMs);
-    this.authenticator = new Authenticator(this.http, new CredentialStore(options.env));
+    const { credential } = options;
+    const credentials =
+      credential === undefined
+        ? new CredentialStore(options.env)
+        : { find: () => Promise.resolve(credential) };
+    this.authenticator = new Authenticator(this.http, credentials);
     this.insecure = parseInsecureRegistries(options.env['OCUP_INSECURE_REGISTRIES']);
     this.retryDelayMs = options.retryDelayMs ?? RETRY_DELAY_MS;
   }
@@ -96,6 +103,19 @@ export class RegistryClient {
         return { descriptor: { mediaType, digest, size }, bytes: undefined };
       }
       return this.resolveByGet(reference, wanted, options.signal);
+    });
+  }
+
+  /** Asks whether the registry lets this user in. @throws E_IMAGE_DENIED, E_IMAGE_REGISTRY, E_CANCELLED */
+  check(domain: string, options: CallOptions): Promise<void> {
+    const reference = { domain, repository: '', tag: undefined, digest: undefined };
+    return this.retrying(options, async () => {
+      const query = { method: 'GET', path: '', headers: {} } as const;
+      const response = await this.ask(reference, query, options.signal);
+      if (response.status !== 200) {
+        throw await registryError(response, { kind: 'blob', reference }, options.signal);
+      }
+      response.body.destroy();
     });
   }
 
@@ -279,8 +299,9 @@ export class RegistryClient {
     options: { readonly authorization: string | undefined; readonly signal: AbortSignal },
   ): Promise<HttpResponse> {
     const { authorization, signal } = options;
+    const below = reference.repository === '' ? '' : `${reference.repository}/${query.path}`;
     return this.http.send({
-      url: new URL(`/v2/${reference.repository}/${query.path}`, host.origin),
+      url: new URL(`/v2/${below}`, host.origin),
       method: query.method,
       ...(query.body !== undefined && { body: query.body }),
       headers: { ...query.headers, ...(authorization !== undefined && { authorization }) },

@@ -17,23 +17,62 @@ const NOT_FOUND = 'credentials not found in native keychain';
 export async function askCredentialHelper(
   name: string,
   server: string,
-  context: {
-    readonly env: Readonly<Record<string, string | undefined>>;
-    readonly signal: AbortSignal;
-  },
+  context: HelperContext,
 ): Promise<Credential | undefined> {
   const program = `docker-credential-${name}`;
-  if (!/^[\w.-]+$/.test(name)) throw failed(program, 'its name is not valid');
-  const signal = AbortSignal.any([context.signal, AbortSignal.timeout(TIMEOUT_MS)]);
-  const answer = run(program, server, { env: context.env, signal });
-  const { code, output } = await abortable(answer, context.signal);
+  const { code, output } = await tell(name, 'get', server, context);
   if (code === 0) return parseAnswer(program, output);
   if (output.includes(NOT_FOUND)) return undefined;
   throw failed(program, quoteServerText(output) || `it ended with ${code}`);
 }
 
+export interface HelperContext {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly signal: AbortSignal;
+}
+
+/** Gives a helper a user and password to keep. @throws E_IMAGE_DENIED, E_CANCELLED */
+export async function storeInHelper(
+  name: string,
+  login: { readonly server: string; readonly username: string; readonly password: string },
+  context: HelperContext,
+): Promise<void> {
+  const { server, username, password } = login;
+  const input = JSON.stringify({ ServerURL: server, Username: username, Secret: password });
+  const { code, output } = await tell(name, 'store', input, context);
+  // It may repeat what it was given.
+  const said = quoteServerText(output.replaceAll(password, '…'));
+  if (code !== 0) throw failed(`docker-credential-${name}`, said || `it ended with ${code}`);
+}
+
+/** Has a helper forget a registry; idempotent. @throws E_IMAGE_DENIED, E_CANCELLED */
+export async function eraseFromHelper(
+  name: string,
+  server: string,
+  context: HelperContext,
+): Promise<void> {
+  const { code, output } = await tell(name, 'erase', server, context);
+  if (code === 0 || output.includes(NOT_FOUND)) return;
+  throw failed(`docker-credential-${name}`, quoteServerText(output) || `it ended with ${code}`);
+}
+
+async function tell(
+  name: string,
+  action: HelperAction,
+  input: string,
+  context: HelperContext,
+): Promise<{ readonly code: number; readonly output: string }> {
+  const program = `docker-credential-${name}`;
+  if (!/^[\w.-]+$/.test(name)) throw failed(program, 'its name is not valid');
+  const signal = AbortSignal.any([context.signal, AbortSignal.timeout(TIMEOUT_MS)]);
+  return abortable(run(program, action, input, { env: context.env, signal }), context.signal);
+}
+
+type HelperAction = 'get' | 'store' | 'erase';
+
 function run(
   program: string,
+  action: HelperAction,
   input: string,
   options: {
     readonly env: Readonly<Record<string, string | undefined>>;
@@ -41,7 +80,7 @@ function run(
   },
 ): Promise<{ readonly code: number; readonly output: string }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, ['get'], {
+    const child = spawn(program, [action], {
       ...options,
       stdio: ['pipe', 'pipe', 'ignore'],
       killSignal: 'SIGKILL',
@@ -75,7 +114,7 @@ function parseAnswer(program: string, output: string): Credential {
 }
 
 function failed(program: string, why: string): OcupError {
-  return new OcupError('E_IMAGE_DENIED', `cannot get credentials from ${program}: ${why}`, {
+  return new OcupError('E_IMAGE_DENIED', `cannot use the credential helper ${program}: ${why}`, {
     hint: 'Repair the helper, or take it out of credHelpers and credsStore in the configuration of Docker.',
   });
 }

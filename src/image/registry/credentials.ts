@@ -12,6 +12,11 @@ export type Credential =
   /** A bearer token that is sent as it is. */
   | { readonly kind: 'registry'; readonly token: string };
 
+/** Who knows what to tell registries. */
+export interface Credentials {
+  find(domain: string, repository: string, signal: AbortSignal): Promise<Credential | undefined>;
+}
+
 type Env = Readonly<Record<string, string | undefined>>;
 
 /**
@@ -19,7 +24,7 @@ type Env = Readonly<Record<string, string | undefined>>;
  * anew each time, so that a login is seen at once.
  * @see containers-auth.json(5); Docker CLI reference, "Credential stores"
  */
-export class CredentialStore {
+export class CredentialStore implements Credentials {
   private readonly env: Env;
 
   constructor(env: Env) {
@@ -153,7 +158,7 @@ function entryKeys(domain: string, repository: string): string[] {
 }
 
 /** Docker's keys may be addresses: `https://index.docker.io/v1/`. */
-function normalizeKey(key: string): string {
+export function normalizeKey(key: string): string {
   const isUrl = /^https?:\/\//.test(key);
   const plain = key.replace(/^https?:\/\//, '').replace(/\/+$/, '');
   const host = isUrl || /\/v[12]$/.test(plain) ? plain.replace(/\/.*$/, '') : plain;

@@ -7,7 +7,7 @@ import { throwIfAborted } from '../../base/abort.ts';
 import { OcupError, isOcupError, messageOf } from '../../base/errors.ts';
 import { ownCertificates, trustedCertificates } from './certificates.ts';
 import { hostName, isLoopback, isPrivateAddress } from './hosts.ts';
-import { redactUrl } from './redact.ts';
+import { redactUrl, secretsOf } from './redact.ts';
 import { TransientError, findErrorCode, isTransientCode } from './retry.ts';
 
 export interface HttpRequest {
@@ -27,6 +27,8 @@ export interface HttpResponse {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   /** Must be read to its end or destroyed. */
   readonly body: Readable;
+  /** What the request held that the answer may repeat, and nobody else may. */
+  readonly secrets: readonly string[];
   /** Where the answer came from, after redirects. */
   readonly url: URL;
 }
@@ -95,7 +97,9 @@ export class Http {
       });
       // A body that nobody reads to its end is destroyed, which it tells as an error; who reads it hears it too.
       response.body.on('error', () => undefined);
-      return { status: response.statusCode, headers: response.headers, body: response.body, url };
+      const secrets = secretsOf(url, findHeader(headers, 'authorization'), body);
+      const { statusCode: status, headers: answered } = response;
+      return { status, headers: answered, body: response.body, url, secrets };
     } catch (error) {
       throw connectionError(error, url, signal);
     }
@@ -141,6 +145,10 @@ export class Http {
       ...(no !== undefined && { noProxy: no }),
     };
   }
+}
+
+function findHeader(headers: HttpRequest['headers'], name: string): string | undefined {
+  return Object.entries(headers).find(([key]) => key.toLowerCase() === name)?.[1];
 }
 
 /** The first value of a header. */

@@ -88,9 +88,9 @@ async function readSaid(response: HttpResponse, signal: AbortSignal): Promise<st
     return '';
   }
   try {
-    return quoteServerText(parseErrors(JSON.parse(body)).join('; '));
+    return quoteServerText(parseErrors(JSON.parse(body)).join('; '), response.secrets);
   } catch {
-    return /^\s*</.test(body) ? '' : quoteServerText(body);
+    return /^\s*</.test(body) ? '' : quoteServerText(body, response.secrets);
   }
 }
 
