@@ -90,6 +90,22 @@
       'ldflags': ['<@(static_ldflags)'],
     },
     {
+      'target_name': 'ocup',
+      'type': 'executable',
+      'sources': [
+        '<@(base_sources)',
+        'native/launcher/cold_start.cc',
+        'native/launcher/command_host.cc',
+        'native/launcher/main.cc',
+        'native/launcher/relay.cc',
+        'native/launcher/request.cc',
+        'native/launcher/signals.cc',
+        'native/launcher/terminal_mode.cc',
+      ],
+      'ldflags!': ['-rdynamic'],
+      'ldflags': ['<@(static_ldflags)'],
+    },
+    {
       'target_name': 'ocup-shim',
       'type': 'executable',
       'sources': [
@@ -157,6 +173,7 @@
         '<@(base_sources)',
         'native/addon/addon.cc',
         'native/addon/blob_file.cc',
+        'native/addon/command_door.cc',
         'native/addon/decompressor.cc',
         'native/addon/descriptors.cc',
         'native/addon/file_copy.cc',
@@ -177,6 +194,7 @@
         'native/addon/sha256.cc',
         'native/addon/sockets.cc',
         'native/addon/spawn.cc',
+        'native/addon/standard_stream.cc',
         'native/addon/tar_extended.cc',
         'native/addon/tar_header.cc',
         'native/addon/tar_reader.cc',

@@ -2,7 +2,11 @@
 import { build } from 'esbuild';
 
 await build({
-  entryPoints: { ocup: 'src/cli/main.ts', supervisor: 'src/supervisor/main.ts' },
+  entryPoints: {
+    ocup: 'src/cli/main.ts',
+    supervisor: 'src/supervisor/main.ts',
+    warm: 'src/warm/main.ts',
+  },
   outdir: 'dist',
   outExtension: { '.js': '.cjs' },
   bundle: true,

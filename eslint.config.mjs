@@ -54,6 +54,24 @@ export default tseslint.config(
     },
   },
   {
+    // A command also runs beside others in one process (src/warm): all it may know is its context.
+    files: ['src/{model,compose,plan,bundle,wire,cli}/**/*.ts'],
+    ignores: ['src/cli/main.ts'],
+    rules: {
+      'no-restricted-globals': [
+        'error',
+        { name: 'process', message: 'ask the CommandContext: other commands share this process' },
+      ],
+      'no-restricted-imports': [
+        'error',
+        {
+          name: 'node:process',
+          message: 'ask the CommandContext: other commands share this process',
+        },
+      ],
+    },
+  },
+  {
     files: ['test/**/*.ts'],
     rules: {
       '@typescript-eslint/no-non-null-assertion': 'off',

@@ -83,14 +83,18 @@ function makeClient(
   commandSignal: AbortSignal,
 ): SupervisorClient {
   // A supervisor ends by itself when nothing runs; between two calls of a command it may have done so.
-  const again = async <T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> => {
+  const again = async <T>(
+    work: (signal: AbortSignal) => Promise<T>,
+    given?: AbortSignal,
+  ): Promise<T> => {
+    const signal = given === undefined ? context.gone : AbortSignal.any([given, context.gone]);
     try {
-      return await work();
+      return await work(signal);
     } catch (error) {
-      const isOver = commandSignal.aborted || signal?.aborted === true;
+      const isOver = commandSignal.aborted || signal.aborted;
       if (!isOcupError(error, 'E_WIRE_CONNECT') || isOver) throw error;
       await startSupervisor(context, paths, commandSignal);
-      return work();
+      return work(signal);
     }
   };
   return {
@@ -99,14 +103,15 @@ function makeClient(
       params: Params<M>,
       options?: CallOptions<CallEvent<M>>,
     ) =>
-      again(
-        async () =>
-          parseResult<M>(await callSocket(paths.supervisorSocket, { method, params }, options)),
-        options?.signal,
-      ),
+      again(async (signal) => {
+        const request = { method, params };
+        return parseResult<M>(
+          await callSocket(paths.supervisorSocket, request, { ...options, signal }),
+        );
+      }, options?.signal),
     stream: (method, params, options) =>
       again(
-        () => openSocketStream(paths.supervisorSocket, { method, params }, options),
+        (signal) => openSocketStream(paths.supervisorSocket, { method, params }, { signal }),
         options?.signal,
       ),
   };
@@ -166,7 +171,13 @@ async function spawnSupervisor(
   try {
     const child = spawn(
       context.nodePath,
-      [...SUPERVISOR_OPTIONS, join(installRoot(), 'dist/supervisor.cjs'), '--ready-fd', '3'],
+      [
+        ...SUPERVISOR_OPTIONS,
+        join(installRoot(), 'bin/start.cjs'),
+        'supervisor',
+        '--ready-fd',
+        '3',
+      ],
       {
         cwd: '/',
         detached: true,

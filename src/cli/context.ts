@@ -36,6 +36,8 @@ export interface CommandContext {
   readonly stderr: Endpoint<Writable>;
   /** Calls `listener` for each signal that comes; without a listener a signal ends the process. */
   onSignal(listener: (signal: SignalName) => void): Unsubscribe;
+  /** Aborts when whoever started the command has gone: what it asked for is given up, and nothing it writes is read. */
+  readonly gone: AbortSignal;
   readonly uid: number;
   readonly gid: number;
   /** The Node.js executable that a supervisor is started with. */

@@ -30,6 +30,8 @@ function processContext(): CommandContext {
         for (const { name, handle } of handlers) process.off(name, handle);
       };
     },
+    // It goes with this process.
+    gone: new AbortController().signal,
     uid: process.getuid?.() ?? 0,
     gid: process.getgid?.() ?? 0,
     nodePath: process.execPath,

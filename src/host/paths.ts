@@ -10,6 +10,8 @@ export interface HostPaths {
   /** Gone at boot. */
   readonly runDir: string;
   readonly supervisorSocket: string;
+  /** Where the native launcher hands commands over. */
+  readonly commandSocket: string;
   /** Held by the supervisor that runs. */
   readonly supervisorLock: string;
   readonly supervisorLog: string;
@@ -28,6 +30,7 @@ export function hostPaths(environment: ProcessEnvironment, uid: number): HostPat
     dataDir,
     runDir,
     supervisorSocket: join(runDir, 'supervisor.sock'),
+    commandSocket: join(runDir, 'commands.sock'),
     supervisorLock: join(runDir, 'supervisor.lock'),
     supervisorLog: join(dataDir, 'supervisor.log'),
     runtimeRoot: join(runDir, 'runtime'),

@@ -45,11 +45,32 @@ interface RawLayerUnpacker {
 /** No argument: there is room again. Else the end, with an error or a result. */
 type RawUnpackEvent = (error?: Error | null, result?: RawUnpackResult) => void;
 
+interface RawStandardStream {
+  /** 0: written; -1: `done` will tell with errno or 0; else errno. */
+  write(bytes: Buffer, done: (errno: number) => void): number;
+  /** Bytes (none: the end) or errno; undefined: `done` will get either. */
+  read(size: number, done: (result: Buffer | number) => void): Buffer | number | undefined;
+  close(): void;
+}
+
+interface RawCommandDoor {
+  close(): void;
+}
+
+interface RawDoorListener {
+  accept(id: number, connection: number, request: Buffer): boolean;
+  hand(id: number, connection: number, stdin: number, stdout: number, stderr: number): void;
+  drop(id: number): void;
+}
+
 /**
  * What the addon exports: numbers, strings and Buffers, unchecked. Failed system calls are errors with
  * `code`, `errno`, `syscall` and often `path`. Use the doors beside this file instead.
  */
 export interface RawAddon {
+  readonly CommandDoor: new (listening: number, listener: RawDoorListener) => RawCommandDoor;
+  readonly StandardStream: new (fd: number, isOutput: boolean) => RawStandardStream;
+  readonly listenUnix: (path: string) => number;
   readonly spawnProcess: (
     path: string,
     args: readonly string[],

@@ -10,6 +10,7 @@ import { openNetworks } from '../network/networks.ts';
 import { serveCalls } from '../wire/server.ts';
 import { etcFilesOf, hostnameOf, type JoinTarget } from './bundle-writer.ts';
 import { timestamp } from './clock.ts';
+import { CommandHost } from './command-host.ts';
 import { Containers } from './containers.ts';
 import { EventLog } from './event-log.ts';
 import { makeHandlers, makeStreamHandlers } from './handlers.ts';
@@ -57,12 +58,23 @@ export async function openSupervisor(options: SupervisorOptions): Promise<Superv
     runtime: () => findRuntime({ wanted: undefined, searchPath: '', root: paths.runtimeRoot }),
   });
   let openConnections = 0;
-  const idle = new IdleWatch({
+  const commandHost: CommandHost = new CommandHost({
+    socketPath: paths.commandSocket,
+    environment: options.environment,
+    logger,
+    isWanted: () => rooms.containers.hasActive,
+    onChange: () => idle.update(),
+  });
+  const idle: IdleWatch = new IdleWatch({
     idleMs: options.idleMs,
-    isBusy: () => openConnections > 0 || rooms.containers.hasActive,
+    isBusy: () => openConnections > 0 || rooms.containers.hasActive || commandHost.isBusy,
     onIdle: signals.requestShutdown,
   });
-  signals.onChange = () => idle.update();
+  const update = (): void => {
+    idle.update();
+    commandHost.update();
+  };
+  signals.onChange = update;
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
@@ -74,7 +86,7 @@ export async function openSupervisor(options: SupervisorOptions): Promise<Superv
     admit: admitPeer,
     onConnections: (open) => {
       openConnections = open;
-      idle.update();
+      update();
     },
     onBug: (method, error) => {
       const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
@@ -82,12 +94,13 @@ export async function openSupervisor(options: SupervisorOptions): Promise<Superv
     },
   });
   await listen(server, paths.supervisorSocket);
-  idle.update();
+  update();
   return {
     ended: signals.ended,
     requestShutdown: signals.requestShutdown,
     close: async () => {
       idle.stop();
+      await commandHost.close();
       await rm(paths.supervisorSocket, { force: true });
       await closeServer(server, sockets);
       for (const container of rooms.containers.all()) container.detach();

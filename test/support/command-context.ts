@@ -38,6 +38,7 @@ export function commandContext(
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+    gone: new AbortController().signal,
     uid: 0,
     gid: 0,
     nodePath: process.execPath,

@@ -56,7 +56,8 @@ function processes() {
     try {
       const comm = readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
       const args = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
-      const isOurs = comm.startsWith('ocup') || args.includes('supervisor.cjs');
+      const isOurs =
+        comm.startsWith('ocup') || /supervisor\.cjs|start\.cjs. ?(supervisor|warm)/.test(args);
       if (isOurs) found.push(`process ${pid} ${args.slice(0, 80)}`);
     } catch {
       // it ended meanwhile

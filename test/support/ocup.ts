@@ -39,6 +39,11 @@ export class OcupHome {
     return join(this.folder, 'run/supervisor.sock');
   }
 
+  /** Where commands are handed over to run warm. */
+  get commandSocket(): string {
+    return join(this.folder, 'run/commands.sock');
+  }
+
   /** Runs `ocup` to its end and gives what it printed. A run beyond `timeoutMs` (60 s) is killed and throws. */
   run(args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
     return runProgram(OCUP, args, { ...options, env: { ...this.env, ...options.env } });

@@ -1,10 +1,10 @@
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { eventually } from '../../support/eventually.ts';
 import { OcupHome } from '../../support/ocup.ts';
+import { TerminalRun } from '../../support/terminal-run.ts';
 
 const OCUP = resolve(import.meta.dirname, '../../../bin/ocup');
 const COMPOSE = `
@@ -14,28 +14,6 @@ services:
     image: "rootfs:/"
     command: ["sh", "-c", "trap 'echo bye; exit 0' TERM; echo ready; while :; do sleep 0.1; done"]
 `;
-
-/** A program behind a terminal of its own, by script(1). */
-class TerminalRun {
-  output = '';
-  readonly ended: Promise<number>;
-  private readonly child: ChildProcessWithoutNullStreams;
-
-  constructor(line: string, options: { cwd: string; env: Record<string, string> }) {
-    const env = { ...process.env, NODE_OPTIONS: '', TERM: 'xterm', ...options.env };
-    this.child = spawn('script', ['-qfec', line, '/dev/null'], { cwd: options.cwd, env });
-    this.child.stdout.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
-    this.ended = new Promise((done) => this.child.once('close', (code) => done(code ?? -1)));
-  }
-
-  type(text: string): void {
-    this.child.stdin.write(text);
-  }
-
-  async shows(text: string): Promise<void> {
-    await eventually(() => this.output.includes(text), 20_000, `${text} in ${this.output}`);
-  }
-}
 
 describe('on a terminal', () => {
   const home = new OcupHome();

@@ -1,0 +1,141 @@
+import { closeSync, rmSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { join } from 'node:path';
+import { messageOf } from '../base/errors.ts';
+import { installRoot } from '../base/install-root.ts';
+import type { Logger } from '../base/logger.ts';
+import { makePipe, onProcessExit, spawnProcess } from '../native/processes.ts';
+
+export interface CommandHostOptions {
+  /** Where commands are handed over. */
+  readonly socketPath: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly logger: Logger;
+  /** Whether it is worth its memory: something runs that people will ask about. */
+  readonly isWanted: () => boolean;
+  /** Called whenever `isBusy` may have changed. */
+  readonly onChange: () => void;
+}
+
+/** A command that has just started something has the processor to itself for so long. */
+const START_PAUSE_MS = 150;
+/** One that crashed is not started again at once. */
+const RESTART_PAUSE_MS = 5_000;
+/** It ends by itself when nothing runs in it. */
+const END_TIMEOUT_MS = 1_000;
+
+/**
+ * The process beside the supervisor in which commands run warm (`src/warm`). It is started once something runs and
+ * nobody calls, and ends with the supervisor; commands that still run in it by then come to their end.
+ */
+export class CommandHost {
+  private readonly options: CommandHostOptions;
+  private timer: NodeJS.Timeout | undefined;
+  private pause = START_PAUSE_MS;
+  private child: Child | undefined;
+  private commands = 0;
+  private isClosed = false;
+
+  constructor(options: CommandHostOptions) {
+    this.options = options;
+  }
+
+  /** Whether a command runs in it. */
+  get isBusy(): boolean {
+    return this.commands > 0;
+  }
+
+  /** To be called after whatever may change `isWanted`, and whenever somebody calls. */
+  update(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    if (this.isClosed || this.child !== undefined || !this.options.isWanted()) return;
+    this.timer = setTimeout(() => this.start(), this.pause);
+    this.timer.unref();
+  }
+
+  /** Takes no more commands, and resolves when the process has gone or is left to those that run in it. */
+  async close(): Promise<void> {
+    this.isClosed = true;
+    clearTimeout(this.timer);
+    rmSync(this.options.socketPath, { force: true });
+    const { child } = this;
+    if (child === undefined) return;
+    closeSync(child.aliveFd);
+    if (this.isBusy) return;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, END_TIMEOUT_MS);
+    });
+    await Promise.race([child.ended, late]);
+    clearTimeout(timer);
+  }
+
+  private start(): void {
+    if (this.isClosed || !this.options.isWanted()) return;
+    try {
+      this.child = this.spawn();
+    } catch (error) {
+      this.options.logger.error(`cannot start the command host: ${messageOf(error)}`);
+    }
+  }
+
+  private spawn(): Child {
+    const { socketPath, environment, logger } = this.options;
+    const alive = makePipe();
+    const report = makePipe();
+    try {
+      const { pid } = spawnProcess({
+        path: process.execPath,
+        args: ['node', join(installRoot(), 'bin/start.cjs'), 'warm', socketPath],
+        env: { ...definedVariables(environment), NODE_OPTIONS: '' },
+        cwd: '/',
+        // Its own messages go where ours go.
+        descriptors: { 0: 'null', 1: 2, 2: 2, 3: alive.readFd, 4: report.writeFd },
+      });
+      const ended = onProcessExit(pid).then(({ exitCode, signal }) => {
+        if (!this.isClosed) closeSync(alive.writeFd);
+        this.child = undefined;
+        if (this.isClosed) return;
+        logger.error(`the command host ended: ${signal ?? `exit code ${exitCode ?? -1}`}`);
+        this.pause = RESTART_PAUSE_MS;
+        this.update();
+      });
+      this.follow(report.readFd);
+      return { ended, aliveFd: alive.writeFd };
+    } finally {
+      closeSync(alive.readFd);
+      closeSync(report.writeFd);
+    }
+  }
+
+  /** Lines with the number of commands that run. */
+  private follow(fd: number): void {
+    const socket = new Socket({ fd, readable: true, writable: false });
+    const change = (commands: number): void => {
+      this.commands = commands;
+      this.options.onChange();
+    };
+    socket.on('data', (chunk: Buffer) => {
+      const count = Number(chunk.toString().trimEnd().split('\n').at(-1));
+      if (Number.isInteger(count)) change(count);
+    });
+    socket.on('error', () => undefined); // it has gone
+    socket.on('close', () => change(0));
+    socket.unref();
+  }
+}
+
+interface Child {
+  readonly ended: Promise<void>;
+  /** Closed, it tells the process to end. */
+  readonly aliveFd: number;
+}
+
+function definedVariables(
+  source: Readonly<Record<string, string | undefined>>,
+): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(source).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
+}

@@ -1,0 +1,82 @@
+import { rmSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { messageOf } from '../base/errors.ts';
+import { type HandedStreams, listenUnix, openCommandDoor } from '../native/command-door.ts';
+import { peerCredentials } from '../native/processes.ts';
+import { runHanded } from './handed-command.ts';
+import { readIdentity } from './identity.ts';
+import { findRefusal } from './refusal.ts';
+import { parseRequest, type Request } from './request.ts';
+
+/** Held by the supervisor: its end is ours. */
+const SUPERVISOR_FD = 3;
+/** Where the supervisor hears how many commands run. */
+const REPORT_FD = 4;
+
+/**
+ * `warm.cjs SOCKET`: runs commands that are handed over on SOCKET until the supervisor ends, and then those that still
+ * run to their end.
+ */
+function main(): void {
+  const [path = ''] = process.argv.slice(2);
+  const identity = readIdentity(__filename);
+  const report = new Socket({ fd: REPORT_FD, writable: true, readable: false });
+  report.on('error', () => undefined); // it ended
+  /** Those that were accepted, whether handed over yet or not. */
+  const running = new Map<number, Request>();
+  let isEnding = false;
+
+  const onChange = (): void => {
+    if (!report.destroyed) report.write(`${running.size}\n`);
+    if (isEnding && running.size === 0) process.exit(0);
+  };
+  const end = (id: number): void => {
+    running.delete(id);
+    onChange();
+  };
+  const accept = (id: number, connection: number, payload: Buffer): boolean => {
+    if (peerCredentials(connection).uid !== process.geteuid?.()) return false;
+    const request = tryParse(payload);
+    if (request === undefined || findRefusal(request, identity) !== undefined) return false;
+    // One umask for the whole process: that of the commands that run.
+    const [other] = running.values();
+    if (other === undefined) process.umask(request.umask);
+    else if (other.umask !== request.umask) return false;
+    running.set(id, request);
+    onChange();
+    return true;
+  };
+  const hand = (id: number, streams: HandedStreams): void => {
+    const request = running.get(id);
+    if (request !== undefined) void runHanded(request, streams).finally(() => end(id));
+  };
+  // Left by a host that was killed: whoever starts us is the only supervisor here.
+  rmSync(path, { force: true });
+  const door = openCommandDoor(listenUnix(path), { accept, hand, drop: end });
+  const supervisor = new Socket({ fd: SUPERVISOR_FD, readable: true, writable: false });
+  supervisor.on('error', () => undefined);
+  supervisor.on('close', () => {
+    isEnding = true;
+    door.close();
+    if (running.size === 0) process.exit(0);
+  });
+  supervisor.resume();
+  for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined);
+}
+
+function tryParse(payload: Buffer): Request | undefined {
+  try {
+    return parseRequest(payload);
+  } catch {
+    return undefined;
+  }
+}
+
+process.chdir('/');
+process.on('uncaughtException', (error) => {
+  process.stderr.write(
+    `the command host ends because of a bug: ${error.stack ?? messageOf(error)}\n`,
+  );
+  process.exit(1);
+});
+main();
