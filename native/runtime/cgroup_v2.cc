@@ -11,12 +11,6 @@ namespace {
 
 std::string limit_text(int64_t limit) { return limit == -1 ? "max" : std::to_string(limit); }
 
-/** From shares 2…262144 to weight 1…10000, along the same line as the other runtimes. */
-uint64_t weight_of_shares(uint64_t shares) {
-  const uint64_t bounded = std::clamp<uint64_t>(shares, 2, 262144);
-  return 1 + (bounded - 2) * 9999 / 262142;
-}
-
 /** From blkio weight 10…1000 to io weight 1…10000. */
 uint64_t io_weight(uint64_t weight) {
   return 1 + (std::clamp<uint64_t>(weight, 10, 1000) - 10) * 9999 / 990;
@@ -26,12 +20,16 @@ void write(const CgroupFolder& folder, const std::string& file, std::string_view
   write_control_file(folder.folder() + "/" + file, value);
 }
 
-/** A kernel that accounts no swap lacks the file, and lacks nothing when there is nothing to limit.
- */
+/** A controller that is not here limits nothing: no limit is what there is. */
+void write_limit(const CgroupFolder& folder, const std::string& file, int64_t limit) {
+  if (limit < 0 && ::access((folder.folder() + "/" + file).c_str(), F_OK) < 0) return;
+  write(folder, file, limit_text(limit));
+}
+
+/** A kernel that accounts no swap lacks the file, and lacks nothing where none is to be had. */
 void write_swap(const CgroupFolder& folder, int64_t limit) {
-  const std::string file = folder.folder() + "/memory.swap.max";
-  if (limit <= 0 && ::access(file.c_str(), F_OK) < 0) return;
-  write_control_file(file, limit_text(limit));
+  if (limit == 0 && ::access((folder.folder() + "/memory.swap.max").c_str(), F_OK) < 0) return;
+  write_limit(folder, "memory.swap.max", limit);
 }
 
 void apply_memory(const CgroupFolder& folder, const Resources& resources) {
@@ -48,7 +46,7 @@ void apply_memory(const CgroupFolder& folder, const Resources& resources) {
   } else if (swap > 0) {
     throw SpecError("linux.resources.memory.swap", "needs a memory limit beside it");
   }
-  if (limit != 0) write(folder, "memory.max", limit_text(limit));
+  if (limit != 0) write_limit(folder, "memory.max", limit);
   if (resources.memory_reservation.value_or(0) != 0) {
     write(folder, "memory.low", limit_text(*resources.memory_reservation));
   }
@@ -111,14 +109,18 @@ void apply_io(const CgroupFolder& folder, const Resources& resources) {
 
 }  // namespace
 
+uint64_t weight_of_shares(uint64_t shares) {
+  const uint64_t bounded = std::clamp<uint64_t>(shares, 2, 262144);
+  return 1 + (bounded - 2) * 9999 / 262142;
+}
+
 void apply_v2(const CgroupFolder& folder, const Resources& resources) {
   apply_memory(folder, resources);
   apply_cpu(folder, resources);
   if (!resources.cpus.empty()) write(folder, "cpuset.cpus", resources.cpus);
   if (!resources.mems.empty()) write(folder, "cpuset.mems", resources.mems);
   if (resources.pids_limit.value_or(0) != 0) {
-    const int64_t limit = *resources.pids_limit;
-    write(folder, "pids.max", limit > 0 ? std::to_string(limit) : "max");
+    write_limit(folder, "pids.max", std::max<int64_t>(*resources.pids_limit, -1));
   }
   apply_io(folder, resources);
   for (const auto& [size, limit] : resources.hugepage_limits) {

@@ -37,6 +37,7 @@ CreateOptions create_options(const GlobalOptions& global, const Arguments& argum
   CreateOptions options;
   options.root = global.root;
   options.is_rootless = global.is_rootless;
+  options.uses_systemd = global.uses_systemd;
   options.id = arguments.rest()[0];
   options.bundle = arguments.value("bundle", ".");
   options.pid_file = arguments.value("pid-file");

@@ -12,6 +12,7 @@ namespace ocup {
 struct GlobalOptions {
   std::string root;
   bool is_rootless = false;
+  bool uses_systemd = false;
 };
 
 /** One command of the runtime: returns the exit code, throws for what goes wrong. */

@@ -17,6 +17,7 @@ struct CreateOptions {
   bool has_new_keyring = true;
   unsigned preserved_fds = 0;
   bool is_rootless = false;
+  bool uses_systemd = false;
   /** run only. */
   bool is_detached = false;
   bool keeps_state = false;

@@ -146,14 +146,25 @@ class Creation {
     state_.bundle = bundle_;
     state_.created = utc_time(true);
     state_.annotations = spec_.annotations;
-    const std::string path = spec_.cgroups_path.empty() ? "/" + options_.id : spec_.cgroups_path;
-    const Cgroup cgroup(find_hierarchies(), path);
+    const Cgroup cgroup = plan_cgroup();
     cgroup.require_unused();
     state_.cgroup = cgroup;
     // Before the first folder is made: whoever cleans up after us has to know where to look.
     folder_.save(state_);
     state_.config = std::move(config_);
     log_step("began the record");
+  }
+
+  Cgroup plan_cgroup() {
+    const std::vector<Hierarchy> hierarchies = find_hierarchies();
+    if (options_.uses_systemd) {
+      state_.unit = parse_systemd_unit(spec_.cgroups_path, options_.id, options_.is_rootless);
+      return Cgroup(hierarchies, cgroup_path_of(state_.unit));
+    }
+    if (!spec_.cgroups_path.empty()) return Cgroup(hierarchies, spec_.cgroups_path);
+    // Who is not root may make cgroups beside its own at best: version 2 allows none with
+    // controllers below one that has processes.
+    return Cgroup(hierarchies, options_.is_rootless ? "../" + options_.id : "/" + options_.id);
   }
 
   FirstProcess plan_first() {
@@ -197,9 +208,12 @@ class Creation {
       if (join.flag == CLONE_NEWPID) plan.pid_ns = join.fd.get();
     }
     // The rest of them are made while the first process builds its root.
-    state_.cgroup.create_v2(options_.is_rootless);
-    const UniqueFd birth_cgroup = open_birth_cgroup(state_.cgroup);
-    plan.cgroup = birth_cgroup.get();
+    UniqueFd birth_cgroup;
+    if (state_.unit.is_none()) {
+      state_.cgroup.create_v2(options_.is_rootless);
+      birth_cgroup = open_birth_cgroup(state_.cgroup);
+      plan.cgroup = birth_cgroup.get();
+    }
     const auto [pid, is_born_in_cgroup] = clone_process(plan);
     if (pid == 0) {
       is_undone_by_us_ = false;
@@ -221,6 +235,12 @@ class Creation {
   }
 
   void make_cgroups(pid_t pid) {
+    if (!state_.unit.is_none()) {
+      start_systemd_unit(state_.unit, pid, "container " + options_.id, spec_.resources,
+                         state_.cgroup.is_unified());
+      // There by now, unless systemd keeps to version 1.
+      state_.cgroup.create_v2(options_.is_rootless);
+    }
     state_.cgroup.create_v1(options_.is_rootless);
     if (!is_born_in_cgroup_) state_.cgroup.attach_v2(pid);
     state_.cgroup.apply(spec_.resources);
@@ -252,7 +272,7 @@ class Creation {
       ::kill(state_.pid, SIGKILL);
       ::waitpid(state_.pid, nullptr, 0);
     }
-    state_.cgroup.destroy();
+    state_.destroy_cgroups();
     if (state_.pid != 0) {
       // @see runtime-spec runtime.md#lifecycle: what fails goes on with step 12 and 13.
       run_hooks_with_warnings(spec_.hooks.poststop, "poststop",

@@ -35,7 +35,7 @@ void write_linux(JsonWriter& writer) {
   write_names(writer, "capabilities", capability_names());
   writer.key("cgroup").begin_object();
   writer.key("v1").boolean(true).key("v2").boolean(true);
-  writer.key("systemd").boolean(false).key("systemdUser").boolean(false);
+  writer.key("systemd").boolean(true).key("systemdUser").boolean(true);
   writer.key("rdma").boolean(true);
   writer.end_object();
   writer.key("seccomp").begin_object();

@@ -103,7 +103,7 @@ void delete_container(const std::string& root, const std::string& id, bool is_fo
                     " that is not stopped: " + status_name(status));
   }
   if (status != Status::kStopped) kill_first_process(*state);
-  state->cgroup.destroy();
+  state->destroy_cgroups();
   if (state->is_complete) run_late_hooks(*state, "poststop", Status::kStopped);
   folder.remove();
 }

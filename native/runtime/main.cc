@@ -115,12 +115,9 @@ int run(const std::vector<std::string>& words, std::string& command_name) {
     print(command_help(command));
     return 0;
   }
-  if (global.has("systemd-cgroup")) {
-    throw UserError(
-        "--systemd-cgroup is not supported: cgroups are made in the cgroup file systems");
-  }
   GlobalOptions options = {global.value("root", default_root()),
-                           is_rootless(global.value("rootless", "auto"))};
+                           is_rootless(global.value("rootless", "auto")),
+                           global.has("systemd-cgroup")};
   return command.run(options, arguments);
 }
 

@@ -75,6 +75,10 @@ ContainerState read_state(const JsonNode& node) {
   state.start_time = node.get("startTime").natural();
   state.is_complete = node.boolean("isComplete", false);
   state.cgroup = Cgroup(node.get("cgroups"));
+  if (const auto unit = node.find("systemdUnit")) {
+    state.unit = {unit->get("name").string(), unit->get("slice").string(),
+                  unit->boolean("user", false)};
+  }
   if (const auto config = node.find("config")) state.config = json_text(config->value());
   return state;
 }
@@ -102,6 +106,11 @@ bool ContainerState::is_alive() const {
   const auto process = find_process(pid);
   return process && process->start_time == start_time && process->state != 'Z' &&
          process->state != 'X';
+}
+
+void ContainerState::destroy_cgroups() const {
+  cgroup.destroy();
+  if (!unit.is_none()) stop_systemd_unit(unit);
 }
 
 Status ContainerState::status(int folder_fd) const {
@@ -204,6 +213,13 @@ void StateFolder::save(const ContainerState& state) const {
   writer.key("isComplete").boolean(state.is_complete);
   writer.key("cgroups");
   state.cgroup.write_record(writer);
+  if (!state.unit.is_none()) {
+    writer.key("systemdUnit").begin_object();
+    writer.key("name").string(state.unit.name);
+    writer.key("slice").string(state.unit.slice);
+    writer.key("user").boolean(state.unit.is_user);
+    writer.end_object();
+  }
   if (!state.config.empty()) writer.key("config").raw(state.config);
   writer.end_object();
   write_file_atomic(path_ + "/" + kStateFile, writer.text(), 0600);

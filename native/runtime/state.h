@@ -10,6 +10,7 @@
 
 #include "base/unique_fd.h"
 #include "runtime/cgroup.h"
+#include "runtime/systemd_unit.h"
 
 namespace ocup {
 
@@ -31,12 +32,15 @@ struct ContainerState {
   /** The container was made by `create` or `run` completely. */
   bool is_complete = false;
   Cgroup cgroup;
+  SystemdUnit unit;
   /** config.json as it was when the container was made. */
   std::string config;
 
   /** Asks the kernel: is the first process there, frozen, still waiting for `start`? */
   Status status(int folder_fd) const;
   bool is_alive() const;
+  /** Ends what is left in the cgroups and takes them away, and the unit. Idempotent. Throws. */
+  void destroy_cgroups() const;
 };
 
 /** The specification's state, as hooks get it and `state` prints it, with runc's members beside

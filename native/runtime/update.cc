@@ -88,6 +88,9 @@ int run_update(const GlobalOptions& global, const Arguments& arguments) {
   }
   const bool has_device_rules = !resources.devices.empty();
   state.cgroup.apply(resources);
+  if (!state.unit.is_none()) {
+    update_systemd_unit(state.unit, resources, state.cgroup.is_unified());
+  }
   if (has_device_rules) state.cgroup.apply_devices(with_default_devices(resources.devices));
   return 0;
 }

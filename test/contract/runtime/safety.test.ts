@@ -436,7 +436,6 @@ describe('other commands', () => {
     for (const args of [
       ['checkpoint', 'x'],
       ['restore', 'x'],
-      ['--systemd-cgroup', 'list'],
     ]) {
       const { code, stderr } = await lab.call(args);
       expect([code, stderr.includes('not supported')]).toEqual([1, true]);
