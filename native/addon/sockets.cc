@@ -1,5 +1,6 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -81,9 +82,46 @@ Napi::Value open_socket_in_namespace(const Napi::CallbackInfo& info) {
       [](Napi::Env env, UniqueFd& fd) { return Napi::Number::New(env, fd.release()); });
 }
 
+/** Connects without blocking the kernel's way for longer than `timeout_ms`. Throws SysError. */
+UniqueFd connect_socket(const std::string& address, uint16_t port, int timeout_ms) {
+  const SocketAddress target = parse_address(address, port);
+  UniqueFd fd(::socket(target.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd) throw SysError(errno, "socket");
+  const auto* name = reinterpret_cast<const sockaddr*>(&target.storage);
+  if (::connect(fd.get(), name, target.length) == 0) return fd;
+  if (errno != EINPROGRESS) throw SysError(errno, "connect", address);
+  pollfd poll_fd = {fd.get(), POLLOUT, 0};
+  if (::poll(&poll_fd, 1, timeout_ms) != 1) throw SysError(ETIMEDOUT, "connect", address);
+  int failure = 0;
+  socklen_t length = sizeof failure;
+  ::getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &failure, &length);
+  if (failure != 0) throw SysError(failure, "connect", address);
+  return fd;
+}
+
+constexpr int kConnectTimeoutMs = 1000;
+
+/** `connectSocket(pid, address, port) → promise of a descriptor`, connected in `pid`'s namespace.
+ */
+Napi::Value connect_socket_in_namespace(const Napi::CallbackInfo& info) {
+  const pid_t pid = info[0].As<Napi::Number>().Int32Value();
+  const std::string address = info[1].As<Napi::String>().Utf8Value();
+  const auto port = static_cast<uint16_t>(info[2].As<Napi::Number>().Uint32Value());
+  return run_on_worker(
+      info.Env(),
+      [=] {
+        UniqueFd fd;
+        in_net_namespace(pid, [&] { fd = connect_socket(address, port, kConnectTimeoutMs); });
+        return fd;
+      },
+      [](Napi::Env env, UniqueFd& fd) { return Napi::Number::New(env, fd.release()); });
+}
+
 }  // namespace
 
 void init_sockets(Napi::Env env, Napi::Object exports) {
+  exports.Set("connectSocket",
+              Napi::Function::New<connect_socket_in_namespace>(env, "connectSocket"));
   exports.Set("openSocket", Napi::Function::New<open_socket_in_namespace>(env, "openSocket"));
 }
 

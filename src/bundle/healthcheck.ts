@@ -1,16 +1,20 @@
-import type { HealthcheckConfig } from '../model/container.ts';
+import type { HealthcheckConfig, ReadyProbe } from '../model/container.ts';
 import type { ImageConfig, ImageHealthcheck } from '../model/image-config.ts';
 
 /** A probe, complete. */
 export interface Healthcheck {
-  /** The command line to run in the container. */
-  readonly test: readonly string[];
+  /** What is looked at from outside, or the command line to run in the container. */
+  readonly probe: ReadyProbe | { readonly kind: 'command'; readonly args: readonly string[] };
+  /** Docker's timing. */
+  readonly isStrict: boolean;
   readonly intervalMs: number;
   readonly timeoutMs: number;
   /** Failures within it do not count. */
   readonly startPeriodMs: number;
   /** Between probes within the start period. */
   readonly startIntervalMs: number;
+  /** The longest pause until the first success, where probes cost next to nothing. */
+  readonly longestQuickPauseMs: number | undefined;
   /** So many failures in a row make it unhealthy. */
   readonly retries: number;
 }
@@ -25,19 +29,25 @@ export function resolveHealthcheck(
   image: Pick<ImageConfig, 'healthcheck' | 'shell'>,
 ): Healthcheck | undefined {
   const sources = [config.healthcheck, image.healthcheck];
-  const test = resolveTest(sources, image.shell);
-  if (test === undefined) return undefined;
+  const isOff = config.healthcheck?.test?.[0] === 'NONE';
+  const ready = isOff ? undefined : config.healthcheck?.ready;
+  const args = ready === undefined ? resolveTest(sources, image.shell) : [];
+  if (args === undefined) return undefined;
   const pick = (key: TimeKey | 'retries', otherwise: number): number =>
     sources.map((source) => source?.[key] ?? 0).find((value) => value > 0) ?? otherwise;
   return {
-    test,
+    probe: ready ?? { kind: 'command', args },
+    isStrict: config.healthcheck?.isStrict ?? false,
     intervalMs: pick('intervalMs', 30_000),
     timeoutMs: pick('timeoutMs', 30_000),
     startPeriodMs: config.healthcheck?.startPeriodMs ?? image.healthcheck?.startPeriodMs ?? 0,
     startIntervalMs: pick('startIntervalMs', 5000),
+    longestQuickPauseMs: ready === undefined ? undefined : READY_PAUSE_MS,
     retries: pick('retries', 3),
   };
 }
+
+const READY_PAUSE_MS = 50;
 
 type TimeKey = 'intervalMs' | 'timeoutMs' | 'startIntervalMs';
 

@@ -24,6 +24,7 @@ import {
 } from './fields.ts';
 import { findRange } from './port-spec.ts';
 import { toMounts } from './to-mounts.ts';
+import { toReadiness } from './to-ready.ts';
 import { toNamespaceMode, toNetworkMode } from './to-network-mode.ts';
 
 /** What each container of a service is made from; all but its name. */
@@ -56,7 +57,7 @@ export function toContainer(
     stopSignal: textAt(service, 'stop_signal'),
     stopGraceMs: durationMsAt(service, 'stop_grace_period'),
     restart: toRestart(service, name, conversion),
-    healthcheck: toHealthcheck(service),
+    healthcheck: toHealthcheck(service, name, conversion),
     logging: toLogging(service),
     runtime: textAt(service, 'runtime'),
   };
@@ -100,10 +101,17 @@ export function toRestart(
 }
 
 /** The probe of a service; undefined leaves it to the image. */
-export function toHealthcheck(service: JsonObject): HealthcheckConfig | undefined {
-  const check = objectAt(service, 'healthcheck');
-  if (check === undefined) return undefined;
+function toHealthcheck(
+  service: JsonObject,
+  name: string,
+  conversion: Conversion,
+): HealthcheckConfig | undefined {
+  const check = objectAt(service, 'healthcheck') ?? {};
+  const readiness = toReadiness(service, name, conversion);
+  const isSet = Object.keys(check).length > 0 || readiness.ready !== undefined;
+  if (!isSet && !readiness.isStrict) return undefined;
   return {
+    ...readiness,
     test: booleanAt(check, 'disable') ? ['NONE'] : findTexts(check, 'test'),
     intervalMs: durationMsAt(check, 'interval'),
     timeoutMs: durationMsAt(check, 'timeout'),

@@ -128,6 +128,22 @@ export type RestartPolicy =
   | { readonly kind: 'unless-stopped' }
   | { readonly kind: 'on-failure'; readonly maxAttempts: number | undefined };
 
+/** How it is seen from outside that a service is ready, inside the container's namespaces. */
+export type ReadyProbe =
+  /** Somebody listens. */
+  | { readonly kind: 'tcp'; readonly port: number }
+  /** It answers with `status`; undefined: with any from 200 to 399. */
+  | {
+      readonly kind: 'http';
+      readonly port: number;
+      readonly path: string;
+      readonly status: number | undefined;
+    }
+  /** It wrote a line that the regular expression is found in. */
+  | { readonly kind: 'log'; readonly pattern: string }
+  /** There is such a file, an absolute path in the container. */
+  | { readonly kind: 'file'; readonly path: string };
+
 /** A probe as configured; what is undefined comes from the image, then from the default. */
 export interface HealthcheckConfig {
   /** `undefined` inherits the image's, `['NONE']` switches it off. */
@@ -137,6 +153,10 @@ export interface HealthcheckConfig {
   readonly startPeriodMs: number | undefined;
   readonly startIntervalMs: number | undefined;
   readonly retries: number | undefined;
+  /** Takes the place of `test`. */
+  readonly ready: ReadyProbe | undefined;
+  /** Docker's timing: the first probe comes after an interval, and none but those that are due. */
+  readonly isStrict: boolean;
 }
 
 export interface Logging {

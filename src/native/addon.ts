@@ -90,6 +90,7 @@ export interface RawAddon {
     address: string,
     port: number,
   ) => Promise<number>;
+  readonly connectSocket: (pid: number, address: string, port: number) => Promise<number>;
   readonly openNetlink: (pid: number, protocol: number) => Promise<number>;
   readonly transactNetlink: (fd: number, requests: Buffer, count: number) => Promise<Buffer>;
   readonly runNft: (commands: string) => Promise<readonly [isDone: boolean, text: string]>;

@@ -19,3 +19,17 @@ export interface SocketRequest {
 export function openSocketInNamespace(request: SocketRequest): Promise<number> {
   return loadAddon().openSocket(request.pid ?? 0, request.type, request.address, request.port);
 }
+
+/**
+ * Connects to a TCP port inside the network namespace of process `pid` and hands over the descriptor, which the caller
+ * then owns. `address` is a literal one.
+ *
+ * @throws the system error, such as `ECONNREFUSED`, or `ETIMEDOUT` after a second
+ */
+export function connectInNamespace(request: {
+  readonly pid: number;
+  readonly address: string;
+  readonly port: number;
+}): Promise<number> {
+  return loadAddon().connectSocket(request.pid, request.address, request.port);
+}

@@ -1,7 +1,7 @@
 import { findErrno, isOcupError, messageOf, OcupError } from '../base/errors.ts';
 import { unreachable } from '../base/unreachable.ts';
 import { resolveHealthcheck } from '../bundle/healthcheck.ts';
-import type { Container, SentSignal } from '../model/container.ts';
+import type { Container } from '../model/container.ts';
 import type { ContainerEvent } from '../model/event.ts';
 import type { ShimExit, ShimState } from '../wire/shim.ts';
 import type { ContainerContext } from './container-context.ts';
@@ -19,14 +19,9 @@ import {
 } from './life.ts';
 import type { ContainerRecord } from './record.ts';
 import type { StoredContainer } from './record-store.ts';
+import { readyTarget } from './ready-probe.ts';
 import { readShimExit } from './shim-client.ts';
-
-/** To whom a signal goes, and what for. */
-export interface SendOptions {
-  readonly isAll?: boolean;
-  readonly by?: SentSignal['by'];
-  readonly reason?: string | undefined;
-}
+import type { SendOptions } from './signals.ts';
 
 /** An action of an event, with what it says beside. */
 type ToldAction<T = ContainerEvent> = T extends ContainerEvent
@@ -65,6 +60,8 @@ export class SupervisedContainer {
       id,
       check,
       specPath: context.launcher.paths(id).spec,
+      logPath: context.launcher.paths(id).log,
+      target: () => readyTarget(this.runningPid, this.life.endpoints),
       shims: context.shims,
       onProbe: (isSuccess, atMs) => this.takeProbe(isSuccess, atMs),
       onError: (error) => this.complain('cannot probe it', error),

@@ -1,8 +1,10 @@
 import type { Healthcheck } from '../bundle/healthcheck.ts';
-import type { ProbeResult } from '../model/container.ts';
-import { type HealthState, nextProbeDelay } from './health.ts';
+import type { ProbeResult, ReadyProbe } from '../model/container.ts';
+import { findComparableTime, timestamp } from './clock.ts';
+import { firstProbeDelay, type HealthState, nextProbeDelay } from './health.ts';
 import { readProcess } from './process-file.ts';
-import { probeRepeatedly, runProbe } from './prober.ts';
+import { type ProbeLoop, probeRepeatedly, runProbe } from './prober.ts';
+import { type ReadyTarget, runReadyProbe, untilLine } from './ready-probe.ts';
 import type { ShimClient } from './shim-client.ts';
 
 export interface HealthMonitorOptions {
@@ -10,19 +12,28 @@ export interface HealthMonitorOptions {
   /** Undefined: there is nothing to probe. */
   readonly check: Healthcheck | undefined;
   readonly specPath: string;
+  readonly logPath: string;
+  /** The process that runs, for a probe from outside. */
+  readonly target: () => ReadyTarget;
   readonly shims: ShimClient;
   /** Takes a result in; `atMs` is since the start. Gives how the container fares then. */
   readonly onProbe: (isSuccess: boolean, atMs: number) => HealthState | undefined;
   readonly onError: (error: unknown) => void;
 }
 
+type Probe = ProbeLoop['probe'];
+
 const KEPT_PROBES = 5;
+/** A start is noted after the process has begun. */
+const CLOCK_SLACK_MS = 1000;
 
 /** Probes one container while it runs. */
 export class HealthMonitor {
   private readonly options: HealthMonitorOptions;
   private kept: readonly ProbeResult[] = [];
   private probing: AbortController | undefined;
+  /** What was written before belongs to an earlier process. */
+  private logSince: string | undefined;
 
   constructor(options: HealthMonitorOptions) {
     this.options = options;
@@ -40,6 +51,7 @@ export class HealthMonitor {
   /** Forgets the probes of an earlier process. */
   forget(): void {
     this.kept = [];
+    this.logSince = timestamp();
   }
 
   /** Probes at once, and then as it is due. `startedMs` is when the process was started. */
@@ -57,14 +69,39 @@ export class HealthMonitor {
   }
 
   private async probe(check: Healthcheck, startedMs: number, signal: AbortSignal): Promise<void> {
-    const { id, shims, specPath } = this.options;
-    const own = await readProcess(specPath);
-    const process = { ...own, args: check.test, terminal: false };
+    const probe =
+      check.probe.kind === 'command'
+        ? await this.commandProbe(check, check.probe.args)
+        : this.readyProbe(check, check.probe, { startedMs, signal });
     await probeRepeatedly({
-      probe: () => runProbe(shims, { id, process, check }, signal),
+      probe,
+      firstDelayMs: firstProbeDelay(check),
       onResult: (result) => this.take(check, result, Date.now() - startedMs),
       signal,
     });
+  }
+
+  private async commandProbe(check: Healthcheck, args: readonly string[]): Promise<Probe> {
+    const { id, shims, specPath } = this.options;
+    const own = await readProcess(specPath);
+    const process = { ...own, args, terminal: false };
+    return (signal) => runProbe(shims, { id, process, check }, signal);
+  }
+
+  private readyProbe(
+    check: Healthcheck,
+    probe: ReadyProbe,
+    { startedMs, signal }: { readonly startedMs: number; readonly signal: AbortSignal },
+  ): Probe {
+    const { id, logPath, target, onError } = this.options;
+    const since = this.logSince ?? new Date(startedMs - CLOCK_SLACK_MS).toISOString();
+    const log = { id, path: logPath, since: findComparableTime(since) ?? since };
+    const line = probe.kind === 'log' ? untilLine(log, probe.pattern, signal) : Promise.resolve();
+    line.catch((error: unknown) => {
+      if (!signal.aborted) onError(error);
+    });
+    const { timeoutMs } = check;
+    return (limited) => runReadyProbe(probe, { target: target(), timeoutMs, line }, limited);
   }
 
   private take(check: Healthcheck, result: ProbeResult, atMs: number): number {

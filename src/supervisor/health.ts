@@ -6,7 +6,11 @@ export interface HealthTimes {
   readonly startPeriodMs: number;
   /** The longest pause between probes within the start period. */
   readonly startIntervalMs: number;
+  /** The longest pause between quick probes, where they are cheap. */
+  readonly longestQuickPauseMs: number | undefined;
   readonly retries: number;
+  /** Docker's timing: none but the probes that are due, the first after an interval. */
+  readonly isStrict: boolean;
 }
 
 /** How a running container fares. All times are milliseconds since it was started. */
@@ -50,6 +54,10 @@ export function reduceHealth(
   if (probe.isSuccess) {
     return { ...state, status: 'healthy', failingStreak: 0, hasSucceeded: true };
   }
+  if (times.isStrict) {
+    const isFree = !state.hasSucceeded && probe.atMs < times.startPeriodMs;
+    return isFree ? state : countFailure(times, state);
+  }
   const grown = Math.max(FIRST_QUICK_PAUSE_MS, state.quickPauseMs * QUICK_PAUSE_GROWTH);
   const quickPauseMs = Math.min(grown, longestPause(times, probe.atMs));
   if (state.hasSucceeded) return countFailure(times, { ...state, quickPauseMs });
@@ -61,12 +69,24 @@ export function reduceHealth(
 
 /** When the next probe is due, in milliseconds after the one that ended at `atMs`. */
 export function nextProbeDelay(times: HealthTimes, state: HealthState, atMs: number): number {
+  if (times.isStrict) return strictPause(times, state, atMs);
   if (state.hasSucceeded) return times.intervalMs;
   const slotIn = Math.max(0, state.slotMs + times.intervalMs - atMs);
   return Math.min(state.quickPauseMs, slotIn);
 }
 
+/** When the first probe is due, in milliseconds after the start. */
+export function firstProbeDelay(times: HealthTimes): number {
+  return times.isStrict ? strictPause(times, HEALTH_AT_START, 0) : 0;
+}
+
+function strictPause(times: HealthTimes, state: HealthState, atMs: number): number {
+  const isStarting = !state.hasSucceeded && atMs < times.startPeriodMs;
+  return isStarting ? Math.min(times.startIntervalMs, times.intervalMs) : times.intervalMs;
+}
+
 function longestPause(times: HealthTimes, atMs: number): number {
+  if (times.longestQuickPauseMs !== undefined) return times.longestQuickPauseMs;
   if (atMs >= times.startPeriodMs) return times.intervalMs;
   return Math.min(times.startIntervalMs, times.intervalMs);
 }

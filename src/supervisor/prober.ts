@@ -17,14 +17,21 @@ const NO_EXIT_CODE = -1;
 export interface ProbeLoop {
   /** Runs one probe. */
   readonly probe: (signal: AbortSignal) => Promise<ProbeResult>;
+  readonly firstDelayMs: number;
   /** Takes the result in, and says how many milliseconds later the next one is due. */
   readonly onResult: (result: ProbeResult) => number;
   readonly signal: AbortSignal;
 }
 
-/** Probes again and again, the first time at once, until `signal` aborts. Never rejects for a probe that fails. */
-export async function probeRepeatedly({ probe, onResult, signal }: ProbeLoop): Promise<void> {
+/** Probes again and again, the first time after `firstDelayMs`, until `signal` aborts. Never rejects for a probe that fails. */
+export async function probeRepeatedly({
+  probe,
+  firstDelayMs,
+  onResult,
+  signal,
+}: ProbeLoop): Promise<void> {
   try {
+    await delay(firstDelayMs, signal);
     for (;;) {
       const result = await probe(signal);
       if (signal.aborted) return;

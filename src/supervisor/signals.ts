@@ -1,11 +1,19 @@
 import { constants } from 'node:os';
 import { OcupError } from '../base/errors.ts';
+import type { SentSignal } from '../model/container.ts';
 
 /** A signal by number and name. */
 export interface Signal {
   readonly number: number;
   /** `SIGTERM`; `SIGRTMIN+3` for those that have no name. */
   readonly name: string;
+}
+
+/** To whom of a container's processes a signal goes, and what for. */
+export interface SendOptions {
+  readonly isAll?: boolean;
+  readonly by?: SentSignal['by'];
+  readonly reason?: string | undefined;
 }
 
 const FIRST_REALTIME = 34;

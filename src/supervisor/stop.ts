@@ -1,8 +1,8 @@
 import { OcupError } from '../base/errors.ts';
 import type { SentSignal } from '../model/container.ts';
-import type { SendOptions, SupervisedContainer } from './container.ts';
+import type { SupervisedContainer } from './container.ts';
 import { examineHearing } from './first-process.ts';
-import { parseSignal, SIGKILL, type Signal, SIGTERM } from './signals.ts';
+import { parseSignal, type SendOptions, SIGKILL, type Signal, SIGTERM } from './signals.ts';
 
 export interface Stopped {
   readonly wasRunning: boolean;

@@ -21,6 +21,7 @@ import type {
   NamespaceMode,
   NetworkMode,
   PortBinding,
+  ReadyProbe,
   Resources,
   RestartPolicy,
   Ulimit,
@@ -144,6 +145,20 @@ const restartShape = unionOf<RestartPolicy, 'kind'>('kind', {
   }),
 });
 
+type ReadyOf<Kind extends ReadyProbe['kind']> = Extract<ReadyProbe, { readonly kind: Kind }>;
+
+const readyShape = unionOf<ReadyProbe, 'kind'>('kind', {
+  tcp: objectOf<ReadyOf<'tcp'>>({ kind: oneOf('tcp'), port: count }),
+  http: objectOf<ReadyOf<'http'>>({
+    kind: oneOf('http'),
+    port: count,
+    path: text,
+    status: optional(count),
+  }),
+  log: objectOf<ReadyOf<'log'>>({ kind: oneOf('log'), pattern: text }),
+  file: objectOf<ReadyOf<'file'>>({ kind: oneOf('file'), path: text }),
+});
+
 const healthcheckShape = objectOf<HealthcheckConfig>({
   test: optional(texts),
   intervalMs: optional(count),
@@ -151,6 +166,8 @@ const healthcheckShape = objectOf<HealthcheckConfig>({
   startPeriodMs: optional(count),
   startIntervalMs: optional(count),
   retries: optional(count),
+  ready: optional(readyShape),
+  isStrict: flag,
 });
 
 const loggingShape = objectOf<Logging>({ driver: text, options: labels });

@@ -217,6 +217,8 @@ describe('keeping what was asked', () => {
       startPeriodMs: undefined,
       startIntervalMs: undefined,
       retries: 2,
+      ready: undefined,
+      isStrict: false,
     };
     const command = 'sleep 0.2; touch /tmp/ready; trap "exit 0" TERM; while :; do sleep 0.05; done';
     const events = await watchActions('healthy', 'health', async () => {
@@ -243,6 +245,8 @@ describe('keeping what was asked', () => {
       startPeriodMs: undefined,
       startIntervalMs: undefined,
       retries: 2,
+      ready: undefined,
+      isStrict: false,
     };
     await home.run(shellConfig('short', 'sleep 0.3; exit 4', { healthcheck }));
     const { isMet, container } = await home.waitFor('short', 'healthy');
@@ -258,6 +262,8 @@ describe('keeping what was asked', () => {
       startPeriodMs: undefined,
       startIntervalMs: undefined,
       retries: 1,
+      ready: undefined,
+      isStrict: false,
     };
     await home.run(shellConfig('hangs', FOREVER, { healthcheck }));
     await eventually(async () => (await home.inspect('hangs')).health === 'unhealthy', 10_000);

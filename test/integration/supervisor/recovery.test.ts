@@ -92,6 +92,8 @@ describe('after the supervisor was killed', () => {
       startPeriodMs: undefined,
       startIntervalMs: undefined,
       retries: 1,
+      ready: undefined,
+      isStrict: false,
     };
     const config = shellConfig('healthy', `touch /tmp/ready; ${FOREVER}`, { healthcheck });
     const { id } = await home.run(config);

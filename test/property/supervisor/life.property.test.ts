@@ -52,7 +52,14 @@ const anyPolicy: fc.Arbitrary<RestartPolicy> = fc.oneof(
 const anyRules: fc.Arbitrary<LifeRules> = fc.record({
   restart: anyPolicy,
   health: fc.option(
-    fc.constant({ intervalMs: 1000, startPeriodMs: 0, startIntervalMs: 1000, retries: 2 }),
+    fc.constant({
+      intervalMs: 1000,
+      startPeriodMs: 0,
+      startIntervalMs: 1000,
+      retries: 2,
+      longestQuickPauseMs: undefined,
+      isStrict: false,
+    }),
     { nil: undefined },
   ),
 });

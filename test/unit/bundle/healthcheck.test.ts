@@ -10,6 +10,8 @@ const UNSET: HealthcheckConfig = {
   startPeriodMs: undefined,
   startIntervalMs: undefined,
   retries: undefined,
+  ready: undefined,
+  isStrict: false,
 };
 const IMAGE: ImageHealthcheck = {
   test: ['CMD', 'probe'],
@@ -19,6 +21,8 @@ const IMAGE: ImageHealthcheck = {
   startIntervalMs: 4000,
   retries: 5,
 };
+const command = (...args: readonly string[]) => ({ kind: 'command', args });
+const OWN = { isStrict: false, longestQuickPauseMs: undefined };
 
 function resolve(
   config: Partial<HealthcheckConfig> | undefined,
@@ -39,23 +43,30 @@ describe('the probe of a container', () => {
 
   test('has Docker’s defaults', () => {
     expect(resolve({ test: ['CMD', 'true'] })).toEqual({
-      test: ['true'],
+      ...OWN,
+      probe: command('true'),
       intervalMs: 30_000,
       timeoutMs: 30_000,
       startPeriodMs: 0,
       startIntervalMs: 5000,
       retries: 3,
+      ready: undefined,
+      isStrict: false,
     });
   });
 
   test('comes from the image', () => {
-    expect(resolve(undefined, {})).toEqual({ ...IMAGE, test: ['probe'] });
+    const times = { ...IMAGE, test: undefined };
+    expect(resolve(undefined, {})).toEqual({ ...times, ...OWN, probe: command('probe') });
   });
 
   test('each field of the config stands over the image’s', () => {
     expect(resolve({ retries: 9, startPeriodMs: 0 }, {})).toEqual({
-      ...IMAGE,
-      test: ['probe'],
+      intervalMs: 1000,
+      timeoutMs: 2000,
+      startIntervalMs: 4000,
+      ...OWN,
+      probe: command('probe'),
       retries: 9,
       startPeriodMs: 0,
     });
@@ -73,18 +84,19 @@ describe('the probe of a container', () => {
   });
 
   test('an empty test inherits the image’s', () => {
-    expect(resolve({ test: [] }, {})?.test).toEqual(['probe']);
+    expect(resolve({ test: [] }, {})?.probe).toEqual(command('probe'));
   });
 
   test('a shell text runs in the image’s shell, else in sh', () => {
     const test = ['CMD-SHELL', 'curl -f localhost || exit 1'];
-    expect(resolve({ test })?.test).toEqual(['/bin/sh', '-c', test[1]]);
-    expect(resolve({ test }, undefined, ['/bin/bash', '-o', 'pipefail', '-c'])?.test).toEqual([
-      '/bin/bash',
-      '-o',
-      'pipefail',
-      '-c',
-      test[1],
-    ]);
+    expect(resolve({ test })?.probe).toEqual(command('/bin/sh', '-c', test[1] ?? ''));
+    expect(resolve({ test }, undefined, ['/bin/bash', '-o', 'pipefail', '-c'])?.probe).toEqual(
+      command('/bin/bash', '-o', 'pipefail', '-c', test[1] ?? ''),
+    );
+  });
+
+  test('a readiness takes the place of the image’s command, with its times', () => {
+    const ready = { kind: 'tcp', port: 80 } as const;
+    expect(resolve({ ready }, {})).toMatchObject({ probe: ready, intervalMs: 1000, retries: 5 });
   });
 });

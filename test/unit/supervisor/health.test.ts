@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import {
+  firstProbeDelay,
   HEALTH_AT_START,
   type HealthState,
   type HealthTimes,
@@ -12,6 +13,8 @@ const TIMES: HealthTimes = {
   startPeriodMs: 0,
   startIntervalMs: 5000,
   retries: 3,
+  longestQuickPauseMs: undefined,
+  isStrict: false,
 };
 
 /** Probes until `untilMs`; `succeeds` says what a probe at that time gives. */
@@ -75,4 +78,30 @@ test('pauses never grow beyond the start interval within the start period', () =
   const { probes } = simulate(times, () => false, 30_000);
   const pauses = probes.slice(1).map((atMs, index) => atMs - probes[index]!);
   expect(Math.max(...pauses)).toBeLessThanOrEqual(200);
+});
+
+describe('Docker’s timing', () => {
+  const STRICT: HealthTimes = { ...TIMES, isStrict: true };
+
+  test('has its first probe after an interval, and one an interval', () => {
+    expect(firstProbeDelay(STRICT)).toBe(1000);
+    expect(simulate(STRICT, () => false, 3000)).toEqual({
+      probes: [0, 1000, 2000, 3000],
+      changes: ['unhealthy at 2000'],
+    });
+  });
+
+  test('is quicker within the start period, where failures count for nothing', () => {
+    const times = { ...STRICT, startPeriodMs: 500, startIntervalMs: 200 };
+    expect(firstProbeDelay(times)).toBe(200);
+    expect(simulate(times, () => false, 3700)).toEqual({
+      probes: [0, 200, 400, 600, 1600, 2600, 3600],
+      changes: ['unhealthy at 2600'],
+    });
+  });
+});
+
+test('cheap probes never pause for long before the first success', () => {
+  const { probes } = simulate({ ...TIMES, longestQuickPauseMs: 50 }, () => false, 1000);
+  expect(probes.length).toBeGreaterThanOrEqual(20);
 });

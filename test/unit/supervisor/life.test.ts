@@ -87,7 +87,14 @@ describe('reduceLife', () => {
 
   test('a probe that changes the health tells of it, one that does not is silent', () => {
     const rules: Partial<LifeRules> = {
-      health: { intervalMs: 1000, startPeriodMs: 0, startIntervalMs: 1000, retries: 1 },
+      health: {
+        intervalMs: 1000,
+        startPeriodMs: 0,
+        startIntervalMs: 1000,
+        retries: 1,
+        longestQuickPauseMs: undefined,
+        isStrict: false,
+      },
     };
     const probe: LifeInput = { kind: 'probed', isSuccess: true, atMs: 10 };
     expect(play([...RUNNING, probe], rules).effects).toEqual([
@@ -98,7 +105,14 @@ describe('reduceLife', () => {
 
   test('probing rests while it is paused', () => {
     const rules: Partial<LifeRules> = {
-      health: { intervalMs: 1000, startPeriodMs: 0, startIntervalMs: 1000, retries: 1 },
+      health: {
+        intervalMs: 1000,
+        startPeriodMs: 0,
+        startIntervalMs: 1000,
+        retries: 1,
+        longestQuickPauseMs: undefined,
+        isStrict: false,
+      },
     };
     const paused = play([...RUNNING, { kind: 'paused' }], rules);
     expect(paused.state).toBe('paused');
