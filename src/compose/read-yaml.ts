@@ -93,7 +93,11 @@ class DocumentReader {
   }
 
   read(): RawNode | undefined {
-    for (const error of this.document.errors) this.fail(error.pos[0], [], describe(error));
+    for (const [index, error] of this.document.errors.entries()) {
+      // What is not expected any more is so because of what was wrong before.
+      const isConsequence = index > 0 && error.code === 'UNEXPECTED_TOKEN';
+      if (!isConsequence) this.fail(error.pos[0], [], describe(error), hintOf(error));
+    }
     const contents = this.document.contents;
     if (contents === null || this.document.errors.length > 0) return undefined;
     const root = this.node(contents, []);
@@ -271,6 +275,24 @@ class DocumentReader {
 }
 
 const TOO_DEEP = `nested deeper than ${MAX_DEPTH} levels`;
+
+/** What people mostly mean where YAML reads something else. */
+function hintOf({ code, message }: Pick<YAMLParseError, 'code' | 'message'>): string | undefined {
+  switch (code) {
+    case 'TAB_AS_INDENT':
+      return 'indent with spaces';
+    case 'BAD_INDENT':
+    case 'BLOCK_AS_IMPLICIT_KEY':
+    case 'MULTILINE_IMPLICIT_KEY':
+      return 'look at the indentation here and on the lines above; quote texts with `: ` in them';
+    case 'MISSING_CHAR':
+      return message.startsWith('Missing closing') ? 'close the quotes' : undefined;
+    case 'UNEXPECTED_TOKEN':
+      return message.includes('flow-map') ? 'quote texts with `{` or `}` in them' : undefined;
+    default:
+      return undefined;
+  }
+}
 
 function describe(error: Pick<YAMLParseError, 'code' | 'message'>): string {
   return error.code === 'RESOURCE_EXHAUSTION' ? TOO_DEEP : error.message;
