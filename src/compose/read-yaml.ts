@@ -276,22 +276,21 @@ class DocumentReader {
 
 const TOO_DEEP = `nested deeper than ${MAX_DEPTH} levels`;
 
+const INDENTATION =
+  'look at the indentation here and on the lines above; quote texts with `: ` in them';
+
 /** What people mostly mean where YAML reads something else. */
+const HINTS: ReadonlyMap<string, string> = new Map([
+  ['TAB_AS_INDENT', 'indent with spaces'],
+  ['BAD_INDENT', INDENTATION],
+  ['BLOCK_AS_IMPLICIT_KEY', INDENTATION],
+  ['MULTILINE_IMPLICIT_KEY', INDENTATION],
+]);
+
 function hintOf({ code, message }: Pick<YAMLParseError, 'code' | 'message'>): string | undefined {
-  switch (code) {
-    case 'TAB_AS_INDENT':
-      return 'indent with spaces';
-    case 'BAD_INDENT':
-    case 'BLOCK_AS_IMPLICIT_KEY':
-    case 'MULTILINE_IMPLICIT_KEY':
-      return 'look at the indentation here and on the lines above; quote texts with `: ` in them';
-    case 'MISSING_CHAR':
-      return message.startsWith('Missing closing') ? 'close the quotes' : undefined;
-    case 'UNEXPECTED_TOKEN':
-      return message.includes('flow-map') ? 'quote texts with `{` or `}` in them' : undefined;
-    default:
-      return undefined;
-  }
+  if (message.startsWith('Missing closing')) return 'close the quotes';
+  const isBrace = code === 'UNEXPECTED_TOKEN' && message.includes('flow-map');
+  return isBrace ? 'quote texts with `{` or `}` in them' : HINTS.get(code);
 }
 
 function describe(error: Pick<YAMLParseError, 'code' | 'message'>): string {

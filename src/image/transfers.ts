@@ -1,8 +1,8 @@
 import { throwIfAborted } from '../base/abort.ts';
 import { OcupError, isOcupError } from '../base/errors.ts';
 import type { Descriptor } from '../model/descriptor.ts';
-import type { Image } from '../model/image.ts';
 import type { Digest } from '../model/digest.ts';
+import type { Image } from '../model/image.ts';
 import { formatPlatform, parsePlatform } from '../model/platform.ts';
 import type { PullProgress } from '../model/pull-progress.ts';
 import { type Reference, formatReference, parseReference } from '../model/reference.ts';
@@ -29,6 +29,7 @@ import {
   openArchive,
   storedNames,
 } from './source/open-archive.ts';
+import { registryOrigin } from './source/registry-origin.ts';
 import { type StoredImage, collectPlatform, collectStored } from './stored-image.ts';
 import type { TarResult } from './tar/tar-file.ts';
 
@@ -89,6 +90,17 @@ export class Transfers {
 
   constructor(parts: TransferParts) {
     this.parts = parts;
+  }
+
+  /** The digest that the registry of `image` has for its name; what it names is not fetched. @throws E_IMAGE_… */
+  async resolve(image: string, signal: AbortSignal): Promise<Digest> {
+    const origin = registryOrigin(this.parts.client, parseReference(image));
+    try {
+      const { descriptor } = await origin.resolve({ signal, onRetry: () => undefined });
+      return descriptor.digest;
+    } finally {
+      await origin.close();
+    }
   }
 
   /** Gives an image a further name. @throws E_IMAGE_NOT_FOUND, E_IMAGE_REFERENCE */

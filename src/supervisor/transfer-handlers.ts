@@ -11,6 +11,9 @@ export function transferHandlers({ images, events }: Rooms): Pick<Handlers, keyo
   };
   return {
     'image.inspect': ({ image, platform }) => images.details(image, platform),
+    'image.resolve': async ({ image }, { signal }) => ({
+      digest: await transfers.resolve(image, signal),
+    }),
     'image.tag': async ({ image, name }) => {
       const tagged = await transfers.tag(image, name);
       tell('tag', [name]);

@@ -41,6 +41,8 @@ export interface ImageCalls {
     { readonly image: string; readonly platform: string | undefined },
     ImageDetails
   >;
+  /** What the registry says the image's name stands for now; nothing but that is fetched. @throws E_IMAGE_… */
+  'image.resolve': Call<{ readonly image: string }, { readonly digest: string }>;
   'image.tag': Call<{ readonly image: string; readonly name: string }, Image>;
   'image.load': Call<
     { readonly path: string; readonly platform: string | undefined },

@@ -6,6 +6,7 @@ type Params<M extends keyof ImageCalls> = ImageCalls[M]['params'];
 /** What the calls of `image-calls.ts` take. */
 export const IMAGE_PARAM_SHAPES: { readonly [M in keyof ImageCalls]: Shape<Params<M>> } = {
   'image.inspect': objectOf<Params<'image.inspect'>>({ image: text, platform: optional(text) }),
+  'image.resolve': objectOf<Params<'image.resolve'>>({ image: text }),
   'image.tag': objectOf<Params<'image.tag'>>({ image: text, name: text }),
   'image.load': objectOf<Params<'image.load'>>({ path: text, platform: optional(text) }),
   'image.save': objectOf<Params<'image.save'>>({

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { OcupError } from '../../src/base/errors.ts';
 import type { Image } from '../../src/model/image.ts';
 import type { ImageCalls } from '../../src/wire/image-calls.ts';
@@ -14,6 +15,8 @@ export function fakeTransfers(images: Map<string, Image>): Pick<Handlers, keyof 
     Promise.reject(new OcupError('E_IMAGE_STORE', 'there are no files and no registries here'));
   return {
     'image.inspect': ({ image }) => Promise.resolve({ image: get(image), config: {} }),
+    'image.resolve': ({ image }) =>
+      Promise.resolve({ digest: `sha256:${createHash('sha256').update(image).digest('hex')}` }),
     'image.tag': ({ image, name }) => {
       const named = get(image);
       images.set(name, named);

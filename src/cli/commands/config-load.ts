@@ -3,11 +3,11 @@ import type { Model } from '../../compose/load-model.ts';
 import { loadModel } from '../../compose/load-project.ts';
 import { findVariables, type Variable } from '../../compose/template.ts';
 import type { Json, JsonObject } from '../../model/project.ts';
-import { noSuchService } from '../../plan/selection.ts';
 import { formatTable } from '../format/table.ts';
 import { loadOptions, warningsOf } from '../load.ts';
 import type { RawOptions } from '../raw-options.ts';
 import type { Session } from '../session.ts';
+import { narrowed, objectOf, sectionOf } from './narrow-config.ts';
 
 /** The project as `config` is asked to read it; warnings are printed. @throws E_COMPOSE_… */
 export async function loadConfig(
@@ -33,12 +33,12 @@ export async function loadConfig(
  * @throws E_USAGE_NO_SUCH_SERVICE
  */
 export function formatConfig(
-  { canonical }: Model,
+  canonical: JsonObject,
   services: readonly string[],
   options: RawOptions,
 ): string {
   const format = options.choice('format', ['yaml', 'json']) ?? 'yaml';
-  const shown = services.length === 0 ? canonical : narrowed(canonical, services);
+  const shown = narrowed(canonical, services);
   if (options.flag('no-interpolate')) return formatPlain(shown, format);
   return formatProject({ canonical: shown }, format);
 }
@@ -51,43 +51,57 @@ export function environmentText({ variables }: Model): string {
     .join('');
 }
 
-/** A table of the variables that the files mention. `model` was loaded without replacing them. */
-export function variablesText({ canonical }: Model): string {
+/**
+ * The variables that the files mention, as a table or JSON. `model` was loaded without replacing them.
+ * @throws E_USAGE
+ */
+export function variablesText({ canonical }: Model, options: RawOptions): string {
   const found = new Map<string, Variable>();
   for (const text of textsOf(canonical)) {
     for (const variable of findVariables(text)) {
       if (!found.has(variable.name)) found.set(variable.name, variable);
     }
   }
-  const rows = [...found.values()]
-    .sort((a, b) => (a.name < b.name ? -1 : 1))
-    .map((item) => [
-      item.name,
-      String(item.isRequired),
-      item.defaultValue ?? '',
-      item.alternateValue ?? '',
-    ]);
-  return formatTable([['NAME', 'REQUIRED', 'DEFAULT VALUE', 'ALTERNATE VALUE'], ...rows]);
+  const variables = [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  if (options.choice('format', ['table', 'json', 'yaml']) === 'json') return jsonOf(variables);
+  const rows = variables.map((item) => [
+    item.name,
+    String(item.isRequired),
+    item.defaultValue ?? '',
+    item.alternateValue ?? '',
+  ]);
+  const heads = ['NAME', 'REQUIRED', 'DEFAULT VALUE', 'ALTERNATE VALUE'];
+  return formatTable([heads, ...rows], { minWidth: 20, padding: 3 });
 }
 
-/** A map of the model by key: its services, volumes, … */
-export function sectionOf(canonical: JsonObject, key: string): ReadonlyMap<string, Json> {
-  return new Map(Object.entries(objectOf(canonical[key])));
+/** In docker compose's words. */
+function jsonOf(variables: readonly Variable[]): string {
+  const items = variables.map((item) => [
+    item.name,
+    {
+      Name: item.name,
+      DefaultValue: item.defaultValue ?? '',
+      PresenceValue: item.alternateValue ?? '',
+      Required: item.isRequired,
+    },
+  ]);
+  return `${JSON.stringify(Object.fromEntries(items), undefined, 4)}\n`;
 }
 
-function narrowed(canonical: JsonObject, names: readonly string[]): JsonObject {
-  const services = sectionOf(canonical, 'services');
-  const kept = new Set<string>();
-  const keep = (name: string): void => {
-    const service = services.get(name);
-    if (service === undefined) throw noSuchService(name, [...services.keys()]);
-    if (kept.has(name)) return;
-    kept.add(name);
-    Object.keys(objectOf(objectOf(service)['depends_on'])).forEach(keep);
-  };
-  names.forEach(keep);
-  const entries = [...services].filter(([name]) => kept.has(name));
-  return { ...canonical, services: Object.fromEntries(entries) };
+/** The image of each service; one that is built is named after project and service. */
+export function imagesOf({ canonical, name }: Model, services: readonly string[]): string[] {
+  return [...sectionOf(narrowed(canonical, services), 'services')].map(([key, service]) => {
+    const { image } = objectOf(service);
+    return typeof image === 'string' && image !== '' ? image : `${name}-${key}`;
+  });
+}
+
+/** What the models are called where they come from. */
+export function modelsOf(canonical: JsonObject): string[] {
+  return [...sectionOf(canonical, 'models').values()].flatMap((model) => {
+    const name = objectOf(model)['model'];
+    return typeof name === 'string' ? [name] : [];
+  });
 }
 
 function* textsOf(value: Json): Generator<string> {
@@ -95,12 +109,4 @@ function* textsOf(value: Json): Generator<string> {
   else if (typeof value === 'object' && value !== null) {
     for (const child of Object.values(value)) yield* textsOf(child);
   }
-}
-
-function objectOf(value: Json | undefined): JsonObject {
-  return typeof value === 'object' && value !== null && !isList(value) ? value : {};
-}
-
-function isList(value: Json): value is readonly Json[] {
-  return Array.isArray(value);
 }

@@ -105,6 +105,17 @@ describe('a plain registry', () => {
     ]);
   });
 
+  test('the digest of a name is told without fetching anything', async () => {
+    const { signal } = new AbortController();
+    const { transfers } = home.images;
+    const digest = await transfers.resolve(`${registry.host}/team/first:1`, signal);
+    expect(await home.images.list()).toEqual([]);
+    const image = await home.pull(`${registry.host}/team/first:1`);
+    expect(image.targetDigest).toBe(digest);
+    const missing = transfers.resolve(`${registry.host}/team/nothing:1`, signal);
+    await expect(missing).rejects.toMatchObject({ code: 'E_IMAGE_NOT_FOUND' });
+  });
+
   test('layers that are here are not fetched again, and what they use is kept', async () => {
     await home.pull(`${registry.host}/team/first:1`);
     home.progress.length = 0;
