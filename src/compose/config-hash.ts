@@ -17,9 +17,13 @@ const IGNORED = new Set([
 
 /**
  * SHA-256 over the canonical form of a service, without what does not concern its containers, and over the
- * files whose content comes from the project; 64 hex digits. The order of keys does not matter.
+ * files whose content comes from the project, and `inputs`; 64 hex digits. The order of keys does not matter.
  */
-export function configHash(service: JsonObject, mounts: readonly Mount[] = []): string {
+export function configHash(
+  service: JsonObject,
+  mounts: readonly Mount[] = [],
+  inputs?: string,
+): string {
   const kept = Object.entries(service).filter(
     ([key]) => !IGNORED.has(key) && !key.startsWith('x-'),
   );
@@ -33,7 +37,11 @@ export function configHash(service: JsonObject, mounts: readonly Mount[] = []): 
   const contents = mounts.flatMap((mount) =>
     mount.kind === 'file' ? [`${mount.target}\0${mount.content}`] : [],
   );
-  const text = JSON.stringify([sorted(relevant), contents]);
+  const text = JSON.stringify([
+    sorted(relevant),
+    contents,
+    ...(inputs === undefined ? [] : [inputs]),
+  ]);
   return createHash('sha256').update(text).digest('hex');
 }
 

@@ -23,6 +23,7 @@ import {
   textsAt,
 } from './fields.ts';
 import { findRange } from './port-spec.ts';
+import { toHooks } from './to-hooks.ts';
 import { toMounts } from './to-mounts.ts';
 import { toReadiness } from './to-ready.ts';
 import { toNamespaceMode, toNetworkMode } from './to-network-mode.ts';
@@ -60,6 +61,7 @@ export function toContainer(
     healthcheck: toHealthcheck(service, name, conversion),
     logging: toLogging(service),
     runtime: textAt(service, 'runtime'),
+    hooks: toHooks(service),
   };
 }
 

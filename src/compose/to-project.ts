@@ -25,6 +25,7 @@ import {
 import type { Model } from './load-model.ts';
 import { locate } from './raw-tree.ts';
 import { toContainer } from './to-container.ts';
+import { toOnce } from './to-once.ts';
 import { BRIDGE_KEY } from './to-network-mode.ts';
 
 /** The services, networks and volumes of a loaded model. What cannot be run goes to the problems. */
@@ -60,6 +61,7 @@ export function toProject(model: Model, conversion: Conversion): Omit<Project, '
 function toService(service: JsonObject, name: string, conversion: Conversion): Service {
   const container = toContainer(service, name, conversion);
   const deploy = objectAt(service, 'deploy');
+  const once = toOnce(service, name, conversion);
   const { position } = locate(conversion.root, ['services', name]);
   return {
     name,
@@ -73,7 +75,8 @@ function toService(service: JsonObject, name: string, conversion: Conversion): S
     healthcheck: container.healthcheck,
     restart: container.restart,
     attach: service['attach'] !== false,
-    configHash: configHash(service, container.mounts),
+    once,
+    configHash: configHash(service, container.mounts, once?.inputs),
     canonical: service,
     position,
   };

@@ -164,6 +164,21 @@ export interface Logging {
   readonly options: Readonly<Record<string, string>>;
 }
 
+/** A command that is run in a container when it has started or is about to be stopped. */
+export interface Hook {
+  readonly command: readonly string[];
+  readonly user: string | undefined;
+  readonly isPrivileged: boolean;
+  readonly workingDir: string | undefined;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** @see compose-spec 05-services.md#post_start, #pre_stop */
+export interface Hooks {
+  readonly postStart: readonly Hook[];
+  readonly preStop: readonly Hook[];
+}
+
 export interface ContainerConfig {
   readonly name: string;
   /** What `parseImageSource` reads; a local path is absolute. */
@@ -222,6 +237,8 @@ export interface ContainerConfig {
   readonly logging: Logging | undefined;
   /** An OCI runtime's name or path; undefined is ocup's own. */
   readonly runtime: string | undefined;
+  /** Undefined: none. They are run by whoever starts and stops it. */
+  readonly hooks: Hooks | undefined;
 }
 
 /** A container that is as its image says: nothing is added, limited or connected. */
@@ -288,6 +305,7 @@ export function plainContainerConfig(name: string, image: string): ContainerConf
     healthcheck: undefined,
     logging: undefined,
     runtime: undefined,
+    hooks: undefined,
   };
 }
 

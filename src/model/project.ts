@@ -45,6 +45,12 @@ export type PullPolicy =
   | { readonly kind: 'build' }
   | { readonly kind: 'every'; readonly periodMs: number };
 
+/** A service whose work is done when it ended with 0: it does not run again while it is unchanged. */
+export interface Once {
+  /** A hash of the files it works on; undefined where none are named. */
+  readonly inputs: string | undefined;
+}
+
 /** A service of a loaded project. */
 export interface Service {
   readonly name: string;
@@ -65,6 +71,8 @@ export interface Service {
   readonly restart: RestartPolicy;
   /** False: no logs of it in an attached `up`. */
   readonly attach: boolean;
+  /** `x-ocup.once`; undefined: each `up` runs it again. */
+  readonly once: Once | undefined;
   /** SHA-256 over all that must recreate its containers when it changes, as 64 hex digits. */
   readonly configHash: string;
   /** The service in canonical form, for `config` and for naming what changed. */

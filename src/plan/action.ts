@@ -1,4 +1,4 @@
-import type { ContainerConfig } from '../model/container.ts';
+import type { ContainerConfig, Hook } from '../model/container.ts';
 import type { NetworkConfig, VolumeConfig } from '../model/network.ts';
 import type { DependencyCondition } from '../model/project.ts';
 
@@ -59,17 +59,22 @@ export type Step =
       /** What the new one is called until the old one is gone. */
       readonly temporaryName: string;
       readonly timeoutMs: number | undefined;
+      /** Run in the old one before it is stopped. */
+      readonly preStop?: readonly Hook[];
       readonly removeVolumes: boolean;
     }
   | ContainerStep<'container.rename', { readonly newName: string }>
   | ContainerStep<'container.start'>
   | ContainerStep<'container.unpause'>
   | ContainerStep<'container.pause'>
-  | ContainerStep<'container.stop', { readonly timeoutMs: number | undefined }>
+  | ContainerStep<
+      'container.stop',
+      { readonly timeoutMs: number | undefined; readonly preStop?: readonly Hook[] }
+    >
   | ContainerStep<'container.kill', { readonly signal: string }>
   | ContainerStep<'container.remove', { readonly force: boolean; readonly volumes: boolean }>
-  /** Nothing to do: it is as the project wants it. */
-  | ContainerStep<'container.keep'>;
+  /** Nothing to do: it is as the project wants it; `hasEnded`: it has done its work. */
+  | ContainerStep<'container.keep', { readonly hasEnded?: boolean }>;
 
 type ContainerStep<Kind extends string, Extra = unknown> = {
   readonly kind: Kind;

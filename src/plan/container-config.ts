@@ -1,7 +1,7 @@
 import type { ContainerConfig, Endpoint, NetworkMode } from '../model/container.ts';
 import { LABEL } from '../model/labels.ts';
 import type { Project, Service } from '../model/project.ts';
-import { fingerprint, formatFingerprint } from './fingerprint.ts';
+import { formatFingerprint, serviceFingerprint } from './fingerprint.ts';
 import { containerName } from './names.ts';
 
 export interface ConfigOptions {
@@ -57,6 +57,7 @@ export function toOneOffConfig(
       ? withAlias(container.networkMode, service.name)
       : withoutAliases(container.networkMode),
     restart: { kind: 'no' },
+    hooks: undefined,
     ...options.changes,
     name: options.name ?? `${project.name}-${service.name}-run-${options.slug}`,
     labels: {
@@ -83,7 +84,7 @@ function identityLabels(
     [LABEL.containerNumber]: String(options.number),
     [LABEL.oneOff]: 'False',
     [LABEL.configHash]: service.configHash,
-    [LABEL.fingerprint]: formatFingerprint(fingerprint(service.canonical)),
+    [LABEL.fingerprint]: formatFingerprint(serviceFingerprint(service)),
     [LABEL.dependsOn]: dependencies.join(','),
     [LABEL.version]: options.version,
     [LABEL.workingDir]: project.workingDir,

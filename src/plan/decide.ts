@@ -3,16 +3,19 @@ import type { Container, ContainerConfig } from '../model/container.ts';
 import { LABEL } from '../model/labels.ts';
 import type { Project, Service } from '../model/project.ts';
 import { toContainerConfig } from './container-config.ts';
-import { changedKeys, findFingerprint, fingerprint } from './fingerprint.ts';
+import { changedKeys, findFingerprint, serviceFingerprint } from './fingerprint.ts';
 import { containerName, isHalfReplaced, isOneOff, numberOf, serviceOf } from './names.ts';
 import { imageFact, imageKey, type ObservedState } from './observed.ts';
 import { networksOf } from './plan-resources.ts';
+import { isAlive } from './plan-stop.ts';
 import type { UpOptions } from './up-options.ts';
 
 /** What becomes of one container that a service shall have. */
 export type Verdict =
   | { readonly kind: 'create'; readonly config: ContainerConfig }
   | { readonly kind: 'replace'; readonly config: ContainerConfig; readonly old: Container }
+  /** Stopped before what it depends on is replaced, and started after: it asked for that by `restart: true`. */
+  | { readonly kind: 'restart'; readonly old: Container }
   | { readonly kind: 'start' | 'unpause' | 'keep'; readonly old: Container };
 
 export interface Replica {
@@ -42,26 +45,29 @@ export interface DecisionInput {
 
 /** Decides for each container of each service. @throws E_USAGE for several containers of one fixed name */
 export function decideContainers(input: DecisionInput): ServiceDecision[] {
-  const replaced = new Set<string>();
+  const renewed = new Map<string, Renewal>();
   return input.services.map((service) => {
-    const decision = decideService(input, service, replaced);
-    if (decision.replicas.some((replica) => replica.verdict.kind === 'replace')) {
-      replaced.add(service.name);
-    }
+    const decision = decideService(input, service, renewed);
+    const kinds = decision.replicas.map((replica) => replica.verdict.kind);
+    if (kinds.includes('replace')) renewed.set(service.name, 'recreated');
+    else if (kinds.includes('restart')) renewed.set(service.name, 'restarted');
     return decision;
   });
 }
 
+/** What becomes of a service that others depend on. */
+type Renewal = 'recreated' | 'restarted';
+
 function decideService(
   input: DecisionInput,
   service: Service,
-  replaced: ReadonlySet<string>,
+  renewed: ReadonlyMap<string, Renewal>,
 ): ServiceDecision {
   const scale = input.options.scale[service.name] ?? service.scale;
   checkScale(service, scale);
   const { replicas: existing, leftovers } = findReplicas(service, input.observed.containers);
   const kept = existing.slice(0, scale);
-  const replicas = kept.map((old) => decideExisting(input, service, { old, replaced }));
+  const replicas = kept.map((old) => decideExisting(input, service, { old, renewed }));
   const free = freeNumbers(kept.map(numberOf), scale - kept.length);
   return {
     service,
@@ -116,10 +122,10 @@ function findReplicas(service: Service, containers: readonly Container[]): Exist
 function decideExisting(
   input: DecisionInput,
   service: Service,
-  known: { readonly old: Container; readonly replaced: ReadonlySet<string> },
+  known: { readonly old: Container; readonly renewed: ReadonlyMap<string, Renewal> },
 ): Replica {
   const { old } = known;
-  const causes = replaceCauses(input, service, known);
+  const causes = replaceCauses(input, service, old);
   if (causes.length > 0) {
     const config = makeConfig(input, service, Math.max(1, numberOf(old)));
     return {
@@ -131,9 +137,16 @@ function decideExisting(
   const name = isHalfReplaced(old)
     ? containerName(input.project.name, service, numberOf(old))
     : old.config.name;
+  const restart = restartCauses(service, known.renewed);
+  if (restart.length > 0 && input.options.start && isAlive(old)) {
+    return { verdict: { kind: 'restart', old }, cause: restart.join('; '), name };
+  }
   if (old.state === 'paused') return { verdict: { kind: 'unpause', old }, cause: 'paused', name };
   if (old.state === 'running' || old.state === 'restarting') {
     return { verdict: { kind: 'keep', old }, cause: keepCause(input, service), name };
+  }
+  if (service.once !== undefined && old.state === 'exited' && old.exit?.code === 0) {
+    return { verdict: { kind: 'keep', old }, cause: 'has done its work once', name };
   }
   return { verdict: { kind: 'start', old }, cause: 'not running', name };
 }
@@ -144,13 +157,8 @@ function keepCause(input: DecisionInput, service: Service): string {
   return isPulling ? 'running; replaced if the pulled image differs' : 'running';
 }
 
-function replaceCauses(
-  input: DecisionInput,
-  service: Service,
-  known: { readonly old: Container; readonly replaced: ReadonlySet<string> },
-): string[] {
+function replaceCauses(input: DecisionInput, service: Service, old: Container): string[] {
   const { options } = input;
-  const { old, replaced } = known;
   if (old.state === 'dead' || old.state === 'removing') return [`container is ${old.state}`];
   if (options.recreate === 'never') return [];
   const isNamed = options.services.length === 0 || options.services.includes(service.name);
@@ -164,17 +172,22 @@ function replaceCauses(
     ...networksOf(service)
       .filter((name) => input.changedNetworks.has(name))
       .map((name) => `network ${name} config changed`),
-    ...service.dependsOn
-      .filter((item) => replaced.has(item.service))
-      .map((item) => `dependency ${item.service} is recreated`),
   ];
+}
+
+/** @see compose-spec 05-services.md#depends_on, `restart` */
+function restartCauses(service: Service, renewed: ReadonlyMap<string, Renewal>): string[] {
+  return service.dependsOn.flatMap((item) => {
+    const renewal = item.restart ? renewed.get(item.service) : undefined;
+    return renewal === undefined ? [] : [`dependency ${item.service} is ${renewal}`];
+  });
 }
 
 function configCauses(service: Service, old: Container): string[] {
   const { labels } = old.config;
   if (labels[LABEL.configHash] === service.configHash) return [];
   const before = findFingerprint(labels[LABEL.fingerprint]);
-  const keys = before === undefined ? [] : changedKeys(before, fingerprint(service.canonical));
+  const keys = before === undefined ? [] : changedKeys(before, serviceFingerprint(service));
   return [keys.length === 0 ? 'config hash diverged' : `config hash diverged: ${keys.join(', ')}`];
 }
 

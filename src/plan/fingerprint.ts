@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Json, JsonObject } from '../model/project.ts';
+import type { Json, JsonObject, Service } from '../model/project.ts';
 
 /** Keys that may change without making a new container. */
 const WITHOUT_EFFECT = [
@@ -22,6 +22,13 @@ export function fingerprint(canonical: JsonObject): Fingerprint {
   const hashes: Record<string, string> = {};
   for (const [path, value] of leaves(canonical, '')) hashes[path] = shortHash(value);
   return hashes;
+}
+
+/** That of a service, with what it works on. */
+export function serviceFingerprint({ canonical, once }: Service): Fingerprint {
+  const inputs = once?.inputs;
+  const own = fingerprint(canonical);
+  return inputs === undefined ? own : { ...own, 'x-ocup.once.inputs': shortHash(inputs) };
 }
 
 /** A fingerprint as a label holds it. */

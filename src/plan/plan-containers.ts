@@ -1,8 +1,10 @@
+import type { Container } from '../model/container.ts';
 import { LABEL } from '../model/labels.ts';
 import { type ActionId, after, type Edge, type PlannedAction } from './action.ts';
 import type { Replica, ServiceDecision } from './decide.ts';
 import { isHalfReplaced, temporaryName } from './names.ts';
 import { imageKey } from './observed.ts';
+import { preStopOf } from './plan-stop.ts';
 import { networksOf, volumesOf } from './plan-resources.ts';
 import type { UpOptions } from './up-options.ts';
 
@@ -98,6 +100,7 @@ function isMade(id: ActionId, input: ContainerPlanInput): boolean {
 function replaceAction(decision: ServiceDecision, replica: Replica, known: Known): PlannedAction[] {
   const { verdict, name, cause } = replica;
   const { service } = decision;
+  if (verdict.kind === 'restart') return [stopAction(decision, replica, known, verdict.old)];
   if (verdict.kind !== 'replace') {
     if (verdict.kind === 'create' || !isHalfReplaced(verdict.old)) return [];
     return [
@@ -122,23 +125,47 @@ function replaceAction(decision: ServiceDecision, replica: Replica, known: Known
       oldContainer: verdict.old.id,
       temporaryName: temporaryName(verdict.old.id, name),
       timeoutMs: known.input.options.timeoutMs,
+      ...preStopOf(verdict.old),
       removeVolumes: known.input.options.renewVolumes,
       cause,
       dependsOn: [
         after(`container.create ${name}`),
         // Dependants go before what they depend on.
-        ...dependantReplaces(service.name, known.decisions).map(after),
+        ...dependantEnds(service.name, known.decisions).map(after),
       ],
     },
   ];
 }
 
-function dependantReplaces(service: string, decisions: readonly ServiceDecision[]): ActionId[] {
+/** The first half of a restart. */
+function stopAction(
+  { service }: ServiceDecision,
+  { name, cause }: Replica,
+  known: Known,
+  old: Container,
+): PlannedAction {
+  return {
+    kind: 'container.stop',
+    id: `container.stop ${name}`,
+    service: service.name,
+    container: old.id,
+    name,
+    timeoutMs: known.input.options.timeoutMs,
+    ...preStopOf(old),
+    cause,
+    dependsOn: dependantEnds(service.name, known.decisions).map(after),
+  };
+}
+
+/** What ends the containers of dependants that are replaced or restarted. */
+function dependantEnds(service: string, decisions: readonly ServiceDecision[]): ActionId[] {
   return decisions
     .filter((item) => item.service.dependsOn.some((edge) => edge.service === service))
     .flatMap((item) => item.replicas)
-    .filter((replica) => replica.verdict.kind === 'replace')
-    .map((replica) => `container.replace ${replica.name}`);
+    .flatMap(({ verdict, name }) => {
+      if (verdict.kind === 'replace') return [`container.replace ${name}`];
+      return verdict.kind === 'restart' ? [`container.stop ${name}`] : [];
+    });
 }
 
 function startAction(decision: ServiceDecision, replica: Replica, known: Known): PlannedAction[] {
@@ -146,9 +173,14 @@ function startAction(decision: ServiceDecision, replica: Replica, known: Known):
   const { options } = known.input;
   const service = decision.service.name;
   const cause = startCause(replica);
-  const container = verdict.kind === 'keep' || verdict.kind === 'unpause' ? verdict.old.id : name;
+  const isStanding =
+    verdict.kind === 'keep' || verdict.kind === 'unpause' || verdict.kind === 'restart';
+  const container = isStanding ? verdict.old.id : name;
   const common = { id: startId(replica), service, container, name, cause };
-  if (verdict.kind === 'keep') return [{ kind: 'container.keep', ...common, dependsOn: [] }];
+  if (verdict.kind === 'keep') {
+    const hasEnded = verdict.old.state === 'exited';
+    return [{ kind: 'container.keep', ...common, ...(hasEnded && { hasEnded }), dependsOn: [] }];
+  }
   if (!options.start) return [];
   const dependsOn = [...ownEdges(decision, replica, known), ...dependencyEdges(decision, known)];
   if (verdict.kind === 'unpause') return [{ kind: 'container.unpause', ...common, dependsOn }];
@@ -172,6 +204,7 @@ function ownEdges(decision: ServiceDecision, replica: Replica, known: Known): Ed
   const edges = known.input.removals.map((removal) => after(removal.id));
   if (verdict.kind === 'create') edges.push(after(`container.create ${name}`));
   else if (verdict.kind === 'replace') edges.push(after(`container.replace ${name}`));
+  else if (verdict.kind === 'restart') edges.push(after(`container.stop ${name}`));
   else if (isHalfReplaced(verdict.old)) edges.push(after(`container.rename ${name}`));
   for (const network of networksOf(decision.service)) {
     const id = `network.create ${network}`;

@@ -1,5 +1,5 @@
 import { unreachable } from '../base/unreachable.ts';
-import type { Container } from '../model/container.ts';
+import type { Container, Hook } from '../model/container.ts';
 import { LABEL } from '../model/labels.ts';
 import { after, type PlannedAction } from './action.ts';
 import { serviceOf } from './names.ts';
@@ -66,6 +66,12 @@ export function isAlive(container: Container): boolean {
   return ['running', 'paused', 'restarting'].includes(container.state);
 }
 
+/** The hooks that a stop runs first: in a process that can run them. */
+export function preStopOf({ state, config }: Container): { readonly preStop?: readonly Hook[] } {
+  const preStop = config.hooks?.preStop ?? [];
+  return state === 'running' && preStop.length > 0 ? { preStop } : {};
+}
+
 function makeAction(
   change: Change,
   about: {
@@ -85,7 +91,12 @@ function makeAction(
   };
   switch (change.kind) {
     case 'stop':
-      return { kind: 'container.stop', timeoutMs: change.timeoutMs, ...common };
+      return {
+        kind: 'container.stop',
+        timeoutMs: change.timeoutMs,
+        ...preStopOf(container),
+        ...common,
+      };
     case 'kill':
       return { kind: 'container.kill', signal: change.signal, ...common };
     case 'remove':

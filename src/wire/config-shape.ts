@@ -16,6 +16,8 @@ import type {
   DeviceMapping,
   Endpoint,
   HealthcheckConfig,
+  Hook,
+  Hooks,
   Logging,
   Mount,
   NamespaceMode,
@@ -172,6 +174,16 @@ const healthcheckShape = objectOf<HealthcheckConfig>({
 
 const loggingShape = objectOf<Logging>({ driver: text, options: labels });
 
+const hookShape = objectOf<Hook>({
+  command: texts,
+  user: optional(text),
+  isPrivileged: flag,
+  workingDir: optional(text),
+  environment: labels,
+});
+
+const hooksShape = objectOf<Hooks>({ postStart: listOf(hookShape), preStop: listOf(hookShape) });
+
 export const containerConfigShape: Shape<ContainerConfig> = objectOf<ContainerConfig>({
   name: text,
   image: text,
@@ -220,6 +232,7 @@ export const containerConfigShape: Shape<ContainerConfig> = objectOf<ContainerCo
   healthcheck: optional(healthcheckShape),
   logging: optional(loggingShape),
   runtime: optional(text),
+  hooks: optional(hooksShape),
 });
 
 const poolShape = objectOf<AddressPool>({

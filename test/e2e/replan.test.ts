@@ -17,6 +17,11 @@ services:
     image: "rootfs:/"
     command: sleep 1000
     init: true
+    depends_on: { base: { condition: service_started, restart: true } }
+  beside:
+    image: "rootfs:/"
+    command: sleep 1000
+    init: true
     depends_on: [base]
   apart:
     image: "rootfs:/"
@@ -65,24 +70,49 @@ describe('up again', () => {
     expect((await ocup('plan')).stdout).toContain('nothing to do');
   });
 
-  test('plan names the changed key and the dependant, and touches nothing', async () => {
+  test('plan names the changed key and the dependant that follows, and touches nothing', async () => {
     const before = await ids();
     await writeFile(join(project, 'compose.yaml'), compose('goodbye'));
     const { stdout } = await ocup('plan');
     expect(stdout).toMatch(/replan-base-1.*environment\.GREETING/s);
     expect(stdout).toMatch(/replan-middle-1.*dependency base/s);
-    expect(stdout).not.toMatch(/recreate.*replan-apart-1/);
+    expect(stdout).toMatch(/= container replan-beside-1 +running/);
     expect(await ids()).toEqual(before);
   });
 
-  test('replaces the changed service and its dependants, and nothing else', async () => {
+  test('replaces the changed service, restarts what follows it, and says why', async () => {
     const before = await ids();
-    await ocup('up', '-d');
+    const begun = await processStarts();
+    const { stderr } = await ocup('up', '-d');
     const after = await ids();
-    expect(after['apart']).toBe(before['apart']);
+    expect(after).toEqual({ ...before, base: after['base'] });
     expect(after['base']).not.toBe(before['base']);
-    expect(after['middle']).not.toBe(before['middle']);
+    const { middle, ...others } = await processStarts();
+    expect(middle).not.toBe(begun['middle']);
+    expect(others).toEqual({ beside: begun['beside'], apart: begun['apart'] });
+    expect(stderr).toMatch(/replan-base-1 +Recreate +config hash diverged: environment\.GREETING/);
+    expect(stderr).toMatch(/replan-middle-1 +Stopping +dependency base is recreated/);
     const { stdout } = await ocup('exec', '-T', 'base', 'sh', '-c', 'echo $GREETING');
     expect(stdout).toBe('goodbye\n');
+  });
+
+  /** When the first process of each service but `base` was started, in ticks since boot. */
+  async function processStarts(): Promise<Record<string, string>> {
+    const starts: Record<string, string> = {};
+    for (const name of ['middle', 'beside', 'apart']) {
+      const { stdout } = await ocup('exec', '-T', name, 'cat', '/proc/1/stat');
+      starts[name] = stdout.split(' ')[21] ?? '';
+    }
+    return starts;
+  }
+
+  test('plan --detailed-exitcode tells by its code whether there is something to do', async () => {
+    const plan = (...args: string[]) => home.run(['plan', ...args], { cwd: project });
+    expect((await plan('--detailed-exitcode')).code).toBe(0);
+    await writeFile(join(project, 'compose.yaml'), compose('again'));
+    expect((await plan('--detailed-exitcode')).code).toBe(2);
+    expect((await plan()).code).toBe(0);
+    const dry = await home.run(['up', '-d', '--dry-run'], { cwd: project });
+    expect(dry.stdout).toBe((await plan()).stdout);
   });
 });

@@ -56,6 +56,7 @@ export function service(name: string, changes: ServiceChanges = {}): Service {
     healthcheck: undefined,
     restart: { kind: 'no' },
     attach: true,
+    once: undefined,
     configHash: hashOf(JSON.stringify(canonical)),
     position: undefined,
     ...rest,

@@ -58,7 +58,7 @@ async function bringUp(session: Session, project: Project, options: UpOptions): 
     const plan = await prepareUp(session, { client, view, project, options });
     for (const warning of plan.warnings) view.warn(warning);
     const { parallel } = session.globals;
-    await executeActions(plan.actions, { client, view, signal, parallel });
+    await executeActions(plan.actions, { client, view, signal, parallel, showsCauses: true });
   } finally {
     view.end();
   }

@@ -66,7 +66,8 @@ async function runUp(session: Session, call: Call): Promise<number> {
     const isAttached = !raw.flag('detach') && !raw.flag('wait') && options.start;
     const actions = isAttached ? plan.actions.filter((item) => !isStart(item)) : plan.actions;
     const { signal } = session;
-    await executeActions(actions, { client, view, signal, parallel: session.globals.parallel });
+    const { parallel } = session.globals;
+    await executeActions(actions, { client, view, signal, parallel, showsCauses: true });
     if (isAttached) {
       view.end();
       return await runAttached(session, plan, { ...attach, project, client });

@@ -13,6 +13,8 @@ export interface ExecuteOptions {
   readonly signal: AbortSignal;
   /** How many actions may go on at once; waiting for a condition is none. */
   readonly parallel: number;
+  /** Whether each action is told with its cause. */
+  readonly showsCauses?: boolean;
   /** Hears of each action that is done. */
   readonly onDone?: (action: PlannedAction, result: StepResult) => void;
 }
@@ -70,7 +72,8 @@ async function runAction(action: PlannedAction, run: Run): Promise<void> {
   await run.places.run(async () => {
     if (signal.aborted) throw cancelled(signal);
     try {
-      const result = await runStep(action, { client: options.client, view: options.view, signal });
+      const { client, view, showsCauses = false } = options;
+      const result = await runStep(action, { client, view, signal, showsCauses });
       options.onDone?.(action, result);
     } catch (error) {
       showFailure(action, error, options.view);

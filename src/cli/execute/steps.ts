@@ -3,6 +3,7 @@ import { unreachable } from '../../base/unreachable.ts';
 import type { Container } from '../../model/container.ts';
 import type { PlannedAction } from '../../plan/action.ts';
 import type { SupervisorClient } from '../connection.ts';
+import { runPostStart, runPreStop } from './hooks.ts';
 import { pullImage } from './pull.ts';
 import type { ProgressEvent, ProgressView } from '../progress/progress.ts';
 
@@ -11,6 +12,8 @@ export interface StepContext {
   readonly view: ProgressView;
   /** Ends waits and pulls, which can be begun anew at any time. */
   readonly signal: AbortSignal;
+  /** Whether each action is told with its cause. */
+  readonly showsCauses?: boolean;
 }
 
 /** What a step made or changed, where it is a container. */
@@ -59,7 +62,11 @@ export async function runStep(action: PlannedAction, context: StepContext): Prom
     case 'container.replace':
       return replaceContainer(action, context);
     case 'container.keep':
-      context.view.show({ id: `Container ${action.name}`, status: 'done', text: 'Running' });
+      context.view.show({
+        id: `Container ${action.name}`,
+        status: 'done',
+        text: action.hasEnded === true ? 'Exited' : 'Running',
+      });
       return undefined;
     case 'container.remove':
       return removing(`Container ${action.name}`, context, ['E_CONTAINER_NOT_FOUND'], () =>
@@ -95,10 +102,21 @@ type Change = StepOf<keyof typeof CHANGE_WORDS>;
 async function changeContainer(action: Change, context: StepContext): Promise<Container> {
   const [before, after] = CHANGE_WORDS[action.kind];
   const id = `Container ${action.name}`;
-  context.view.show({ id, status: 'working', text: before });
+  context.view.show({ id, status: 'working', text: before, details: causeOf(action, context) });
+  if (action.kind === 'container.stop') {
+    await runPreStop(action.preStop ?? [], action, context);
+  }
   const { container, details } = await callChange(action, context.client);
+  if (action.kind === 'container.start') await runPostStart(container, context);
   context.view.show({ id, status: 'done', text: after, details });
   return container;
+}
+
+/** Causes that a user has given or sees anyway. */
+const PLAIN_CAUSES = ['new', 'replaced'];
+
+function causeOf({ cause }: PlannedAction, context: StepContext): string | undefined {
+  return context.showsCauses === true && !PLAIN_CAUSES.includes(cause) ? cause : undefined;
 }
 
 async function callChange(
@@ -151,9 +169,11 @@ async function createContainer(
 
 async function replaceContainer(
   action: StepOf<'container.replace'>,
-  { client, view }: StepContext,
+  context: StepContext,
 ): Promise<Container> {
-  const { oldContainer, temporaryName, name, timeoutMs } = action;
+  const { client, view } = context;
+  const { oldContainer, temporaryName, name, timeoutMs, preStop = [] } = action;
+  await runPreStop(preStop, { container: oldContainer, name }, context);
   const stopped = await client.call('container.stop', { container: oldContainer, timeoutMs });
   await client.call('container.remove', {
     container: oldContainer,

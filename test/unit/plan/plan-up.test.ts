@@ -54,6 +54,18 @@ const dbChanged = changed(
   service('db', { container: { image: 'postgres:17', environment: { FOO: '2' } } }),
 );
 
+/** `web` follows `db`, `cache` follows `web`. */
+function following(from: Project): Project {
+  const follow = (item: Service, service: string): Service => ({
+    ...item,
+    dependsOn: [{ service, condition: 'service_healthy', isRequired: true, restart: true }],
+  });
+  const [first, second, third] = [cache, db, web].map(
+    (item) => from.services.find((other) => other.name === item.name) ?? item,
+  ) as [Service, Service, Service];
+  return { ...from, services: [follow(first, 'web'), second, follow(third, 'db')] };
+}
+
 function plan(from: Project, observed: ObservedState, changes: Partial<UpOptions> = {}): Plan {
   return planUp(from, observed, { ...OPTIONS, ...changes });
 }
@@ -73,34 +85,48 @@ describe('planUp', () => {
     expect(ids(again, 'container.keep')).toHaveLength(3);
   });
 
-  test('replaces a changed service and its dependants, and nothing else', () => {
+  test('replaces a changed service and leaves its dependants alone', () => {
     const after = plan(dbChanged, upState());
-    expect(ids(after, 'container.replace').sort()).toEqual([
-      'container.replace app-db-1',
-      'container.replace app-web-1',
+    expect(ids(after, 'container.replace')).toEqual(['container.replace app-db-1']);
+    expect(ids(after, 'container.keep').sort()).toEqual([
+      'container.keep app-cache-1',
+      'container.keep app-web-1',
     ]);
-    expect(ids(after, 'container.keep')).toEqual(['container.keep app-cache-1']);
     expect(causeOf(after, 'container.replace app-db-1')).toBe(
       'config hash diverged: environment.FOO',
     );
-    expect(causeOf(after, 'container.replace app-web-1')).toBe('dependency db is recreated');
   });
 
-  test('ends a dependant before what it depends on, and begins it after', () => {
-    const { actions } = plan(dbChanged, upState());
-    const replaceDb = actions.find((item) => item.id === 'container.replace app-db-1');
-    const startWeb = actions.find((item) => item.id === 'container.start app-web-1');
-    expect(replaceDb?.dependsOn.map((edge) => edge.action)).toContain(
-      'container.replace app-web-1',
-    );
-    expect(startWeb?.dependsOn).toContainEqual({
-      action: 'container.start app-db-1',
-      condition: {
-        kind: 'service_healthy',
-        service: 'db',
-        container: 'app-db-1',
-        isRequired: true,
-      },
+  describe('a dependant that asks to be restarted', () => {
+    const after = plan(following(dbChanged), upState());
+    const find = (id: string) => after.actions.find((item) => item.id === id);
+
+    test('is restarted, not replaced, and so is what follows it', () => {
+      expect(ids(after, 'container.replace')).toEqual(['container.replace app-db-1']);
+      expect(causeOf(after, 'container.stop app-web-1')).toBe('dependency db is recreated');
+      expect(causeOf(after, 'container.start app-web-1')).toBe('dependency db is recreated');
+      expect(causeOf(after, 'container.stop app-cache-1')).toBe('dependency web is restarted');
+    });
+
+    test('ends before what it depends on, and begins after it', () => {
+      const before = (id: string) => find(id)?.dependsOn.map((edge) => edge.action);
+      expect(before('container.replace app-db-1')).toContain('container.stop app-web-1');
+      expect(before('container.stop app-web-1')).toContain('container.stop app-cache-1');
+      expect(before('container.start app-cache-1')).toContain('container.start app-web-1');
+      expect(find('container.start app-web-1')?.dependsOn).toContainEqual({
+        action: 'container.start app-db-1',
+        condition: {
+          kind: 'service_healthy',
+          service: 'db',
+          container: 'app-db-1',
+          isRequired: true,
+        },
+      });
+    });
+
+    test('stays when nothing is to be started', () => {
+      const made = plan(following(dbChanged), upState(), { start: false });
+      expect(ids(made, 'container.stop')).toEqual([]);
     });
   });
 

@@ -1,0 +1,90 @@
+import { isOcupError, messageOf, OcupError } from '../../base/errors.ts';
+import type { Container, Hook } from '../../model/container.ts';
+import { FRAME } from '../../wire/frames.ts';
+import { parseWireError } from '../../wire/wire-error.ts';
+import type { StepContext } from './steps.ts';
+
+/** So much of what a hook writes is told when it fails. */
+const TOLD_BYTES = 2000;
+
+/**
+ * Runs the hooks of a container that has just started, one after the other.
+ * @throws E_CONTAINER_HOOK for the first one that fails, with the last that it wrote; the container runs on
+ */
+export async function runPostStart(
+  { id, config }: Pick<Container, 'id' | 'config'>,
+  context: StepContext,
+): Promise<void> {
+  for (const hook of config.hooks?.postStart ?? []) {
+    await runHook({ hook, kind: 'post_start', container: id, name: config.name }, context);
+  }
+}
+
+/** Runs hooks before a stop. One that fails is a warning: what is to be stopped is stopped. */
+export async function runPreStop(
+  hooks: readonly Hook[],
+  about: { readonly container: string; readonly name: string },
+  context: StepContext,
+): Promise<void> {
+  for (const hook of hooks) {
+    try {
+      await runHook({ hook, kind: 'pre_stop', ...about }, context);
+    } catch (error) {
+      if (isOcupError(error, 'E_CANCELLED')) throw error;
+      // It may have ended by itself meanwhile.
+      if (!isOcupError(error, 'E_CONTAINER_STATE')) context.view.warn(messageOf(error));
+    }
+  }
+}
+
+interface HookRun {
+  readonly hook: Hook;
+  readonly kind: 'post_start' | 'pre_stop';
+  readonly container: string;
+  readonly name: string;
+}
+
+async function runHook(run: HookRun, { client, signal }: StepContext): Promise<void> {
+  const { hook, container } = run;
+  const stream = await client.stream(
+    'container.exec',
+    {
+      container,
+      command: hook.command,
+      environment: hook.environment,
+      user: hook.user,
+      workingDir: hook.workingDir,
+      hasTty: false,
+      isPrivileged: hook.isPrivileged,
+      hasStdin: false,
+      size: undefined,
+    },
+    { signal },
+  );
+  let written = '';
+  try {
+    for await (const { type, payload } of stream.frames) {
+      if (type === FRAME.stdout || type === FRAME.stderr) {
+        written = (written + payload.toString('utf8')).slice(-TOLD_BYTES);
+      } else if (type === FRAME.exit) {
+        checkExit(run, payload, written);
+        return;
+      } else if (type === FRAME.error) {
+        throw parseWireError(JSON.parse(payload.toString('utf8')));
+      }
+    }
+  } finally {
+    stream.close();
+  }
+  throw new OcupError('E_WIRE_CLOSED', `the supervisor hung up during a hook of ${run.name}`);
+}
+
+function checkExit({ kind, name }: HookRun, payload: Buffer, written: string): void {
+  const { exitCode } = JSON.parse(payload.toString('utf8')) as { readonly exitCode?: unknown };
+  if (exitCode === 0) return;
+  const said = written.trim() === '' ? '' : `: ${written.trim()}`;
+  throw new OcupError(
+    'E_CONTAINER_HOOK',
+    `${kind} hook of ${name} exited with status ${String(exitCode)}${said}`,
+  );
+}
