@@ -77,6 +77,7 @@ async function addImage(layout: string, image: WrittenImage): Promise<unknown> {
   const path = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
   const architecture = process.arch === 'x64' ? 'amd64' : process.arch;
   const config = await addJson(layout, {
+    created: '2026-01-01T00:00:00Z',
     os: 'linux',
     architecture,
     config: { Env: [path], ...image.config },

@@ -200,8 +200,11 @@ export const rmCommand: CommandDefinition = {
       session.say('No stopped containers');
       return 0;
     }
-    const isAsked = !options.flag('force') && !session.globals.dryRun;
-    if (isAsked && !(await confirm(session, leaving))) return 0;
+    if (!session.globals.dryRun) {
+      const names = [...leaving].sort(newestFirst).map((item) => item.config.name);
+      await session.print(`Going to remove ${names.join(', ')}\n`);
+      if (!options.flag('force') && !(await confirm(session))) return 0;
+    }
     const items = leaving.map((container) => ({ container, cause: 'rm' }));
     const volumes = options.flag('volumes');
     const actions = removeActions(items, { timeoutMs: undefined, volumes });
@@ -210,10 +213,13 @@ export const rmCommand: CommandDefinition = {
   },
 };
 
+function newestFirst(a: Container, b: Container): number {
+  return a.createdAt < b.createdAt ? 1 : -1;
+}
+
 /** Asks on standard error; without an answer on standard input nothing is removed. */
-async function confirm(session: Session, containers: readonly Container[]): Promise<boolean> {
-  const names = containers.map((item) => item.config.name).join(', ');
-  session.say(`Going to remove ${names}\nAre you sure? [yN] `);
+async function confirm(session: Session): Promise<boolean> {
+  session.say('Are you sure? [yN] ');
   for await (const chunk of session.context.stdin.stream) {
     return /^\s*y(?:es)?\s*$/im.test(String(chunk));
   }

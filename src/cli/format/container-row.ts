@@ -42,7 +42,7 @@ export function containerRow(
 ): Row {
   const { config } = container;
   const publishers = publishersOf(container);
-  const command = container.args.join(' ');
+  const command = quotedCommand(container.args);
   return {
     Command: JSON.stringify(options.isTruncated ? ellipsis(command, 20) : command),
     CreatedAt: formatTimestamp(container.createdAt),
@@ -74,6 +74,11 @@ function causeText(exit: Container['exit']): string {
   return isExpected || exit.code === undefined || short === `code ${exit.code}`
     ? ''
     : ` (${short})`;
+}
+
+/** As docker shows it: arguments with a space in quotes. */
+function quotedCommand([program = '', ...args]: readonly string[]): string {
+  return [program, ...args.map((arg) => (arg.includes(' ') ? `'${arg}'` : arg))].join(' ');
 }
 
 function upTime(container: Container, nowMs: number): string {
