@@ -1,3 +1,4 @@
+import { findComparableTime } from '../base/comparable-time.ts';
 import { OcupError } from '../base/errors.ts';
 import { ocupVersion } from '../base/install-root.ts';
 import { once } from 'node:events';
@@ -7,12 +8,11 @@ import type { ImageCalls } from '../wire/image-calls.ts';
 import { type LogParams, PROTOCOL_VERSION } from '../wire/protocol.ts';
 import type { Call, Handlers, StreamHandlers } from '../wire/server.ts';
 import { exportBundle } from './bundle-export.ts';
-import { findComparableTime } from './clock.ts';
 import type { SupervisedContainer } from './container.ts';
 import { makeContainer } from './container-maker.ts';
 import { copyWithContainer } from './copy.ts';
 import { logLimits } from './log-limits.ts';
-import { followLogs, type LogSource, sendLogs } from './log-stream.ts';
+import { followLogs, type LogSource, sendLogBytes, sendLogs } from './log-stream.ts';
 import { volumeMounts } from './mount-plan.ts';
 import { transferHandlers } from './transfer-handlers.ts';
 import { attachToContainer, execInContainer } from './streams.ts';
@@ -49,6 +49,8 @@ export function makeStreamHandlers(rooms: Rooms): StreamHandlers {
       return execInContainer(container, params, { shims, specPath, host, call });
     },
     'container.copy': (params, call) => copyWithContainer(containers, params, { launcher, call }),
+    'container.log': ({ container, tail }, call) =>
+      sendLogBytes(toLogSource(rooms, containers.get(container)), tail, call),
     'container.attach': ({ container, hasStdin }, call) =>
       attachToContainer(containers.get(container), { hasStdin }, { shims, call }),
   };

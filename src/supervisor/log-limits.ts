@@ -6,8 +6,8 @@ export interface LogLimits {
   readonly maxFiles: number;
 }
 
-/** A log is kept below this unless its options say otherwise: five files of 20 MB. */
-const DEFAULT_LIMITS: LogLimits = { maxBytes: 20 * 1024 * 1024, maxFiles: 5 };
+/** A log is kept below this unless its options say otherwise: five files of 50 MB. */
+const DEFAULT_LIMITS: LogLimits = { maxBytes: 50 * 1024 * 1024, maxFiles: 5 };
 
 /**
  * How much of a container's output is kept; undefined: none. Drivers other than `none` are all kept in the

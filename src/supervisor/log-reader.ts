@@ -1,7 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
+import { readLogLine } from '../wire/log-line.ts';
 import type { LogLine } from '../wire/protocol.ts';
 import { findTail, listLogFiles, type LogFile, openIfThere, statIfThere } from './log-files.ts';
-import { readLogLine } from './log-line.ts';
 
 export interface LogRange {
   /** The last so many lines; undefined: all. */
@@ -39,13 +39,27 @@ export class LogReader {
   /** The next lines, `[]` at the end of what there is now. */
   async read(): Promise<readonly LogLine[]> {
     while (!this.isPastUntil) {
-      if (this.file === undefined && !(await this.openFirst())) return [];
-      const lines = await this.readChunk();
-      if (lines === undefined) {
-        if (!(await this.openNext())) return [];
-      } else if (lines.length > 0) return lines;
+      const bytes = await this.readBytes();
+      if (bytes === undefined) return [];
+      const texts = bytes.toString('utf8').split('\n');
+      if (bytes.at(-1) === NEWLINE) texts.pop();
+      const lines = this.select(texts);
+      if (lines.length > 0) return lines;
     }
     return [];
+  }
+
+  /**
+   * The next lines as they stand in the log, whole ones, whenever they were written; undefined at the end of what there is
+   * now. The next call overwrites them.
+   */
+  async readBytes(): Promise<Buffer | undefined> {
+    for (;;) {
+      if (this.file === undefined && !(await this.openFirst())) return undefined;
+      const bytes = await this.readChunk();
+      if (bytes !== undefined) return bytes;
+      if (!(await this.openNext())) return undefined;
+    }
   }
 
   /** Whether nothing that is written from now on can belong to the range. */
@@ -121,7 +135,7 @@ export class LogReader {
   }
 
   /** Undefined at the end of the file. */
-  private async readChunk(): Promise<readonly LogLine[] | undefined> {
+  private async readChunk(): Promise<Buffer | undefined> {
     if (this.file === undefined) return undefined;
     const { bytesRead } = await this.file.read(this.chunk, 0, CHUNK_BYTES, this.offset);
     if (bytesRead === 0) return undefined;
@@ -132,9 +146,7 @@ export class LogReader {
     // not fit the chunk cannot come from the shim, which cuts at 16 KiB.
     const end = last < 0 ? bytesRead : last + 1;
     this.offset += end;
-    const texts = bytes.toString('utf8', 0, end).split('\n');
-    if (last >= 0) texts.pop();
-    return this.select(texts);
+    return bytes.subarray(0, end);
   }
 
   private select(texts: readonly string[]): readonly LogLine[] {

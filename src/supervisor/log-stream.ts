@@ -1,7 +1,9 @@
 import { watch } from 'node:fs';
 import { dirname } from 'node:path';
 import { messageOf, OcupError } from '../base/errors.ts';
+import { FRAME } from '../wire/frames.ts';
 import type { LogLine } from '../wire/protocol.ts';
+import type { StreamCall } from '../wire/server.ts';
 import { LogReader, type LogRange } from './log-reader.ts';
 
 /** A container as far as its log goes. */
@@ -55,6 +57,27 @@ export async function followLogs(
   } finally {
     await closeAll(readers);
   }
+}
+
+/** Sends what a container has written until now as it stands in its log, no faster than the caller takes it. */
+export async function sendLogBytes(
+  source: LogSource,
+  tail: number | undefined,
+  call: StreamCall,
+): Promise<void> {
+  const caller = call.upgrade({});
+  const [open] = openReaders([source], { tail, since: undefined, until: undefined });
+  try {
+    for (;;) {
+      const bytes = call.signal.aborted ? undefined : await open?.reader.readBytes();
+      if (bytes === undefined) break;
+      await caller.send(FRAME.stdout, bytes);
+    }
+    await caller.send(FRAME.exit, JSON.stringify({ exitCode: 0 }));
+  } finally {
+    await open?.reader.close();
+  }
+  caller.close();
 }
 
 interface OpenReader {

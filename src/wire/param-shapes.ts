@@ -112,6 +112,10 @@ export const STREAM_PARAM_SHAPES: {
     keepsOwner: flag,
     isPlainArchive: flag,
   }),
+  'container.log': objectOf<StreamMethods['container.log']>({
+    container: text,
+    tail: optional(count),
+  }),
   'container.attach': objectOf<StreamMethods['container.attach']>({
     container: text,
     hasStdin: flag,

@@ -210,6 +210,8 @@ export interface StreamMethods {
   'container.copy': CopyParams;
   'container.exec': ExecParams;
   'container.attach': ByContainer & { readonly hasStdin: boolean };
+  /** What a container has written until now: whole lines of its log (`log-line.ts`) as `stdout` frames. */
+  'container.log': ByContainer & { readonly tail: number | undefined };
 }
 
 export type StreamMethodName = keyof StreamMethods;

@@ -292,6 +292,14 @@ export class FakeSupervisor {
 
   private streams(): StreamHandlers {
     return {
+      'container.log': async ({ container: key }, call) => {
+        const stream = call.upgrade({});
+        for (const { time, stream: name, isComplete, text } of this.find(key).lines) {
+          await stream.send(FRAME.stdout, `${time} ${name} ${isComplete ? 'F' : 'P'} ${text}\n`);
+        }
+        await stream.send(FRAME.exit, JSON.stringify({ exitCode: 0 }));
+        stream.close();
+      },
       /** Writes the command to its output, its environment's names to its errors, and ends as `exit N` says. */
       'container.exec': async ({ container: key, command, environment }, call) => {
         this.calls.push(`container.exec ${this.find(key).view.config.name} ${command.join(' ')}`);

@@ -1,9 +1,9 @@
-import { isOcupError } from '../../base/errors.ts';
+import { isOcupError, messageOf, OcupError } from '../../base/errors.ts';
 import { isOneOff, numberOf } from '../../plan/names.ts';
 import { type CommandDefinition, option } from '../command.ts';
-import type { LogLine } from '../../wire/protocol.ts';
 import { followLogs } from '../logs/follow-logs.ts';
 import { LogPrinter, toLogSource } from '../logs/log-printer.ts';
+import { printPastLogs } from '../logs/past-logs.ts';
 import { parseTail, parseTimeBound } from '../logs/time-bound.ts';
 import { pickServices } from '../session.ts';
 import { isColored } from '../style.ts';
@@ -20,6 +20,12 @@ export const logsCommand: CommandDefinition = {
     option('-t, --timestamps', 'print when each line was written'),
     option('--no-color', 'print without colours'),
     option('--no-log-prefix', 'print lines as they are'),
+    option('--grep <pattern>', 'only lines that the regular expression is found in'),
+    option('--json', 'an object of JSON for each line'),
+    option(
+      '--format <format>',
+      "text, json, or json-file for the lines that Docker's driver keeps",
+    ),
     option('--index <number>', 'only this replica of each service'),
   ],
   examples: [
@@ -32,6 +38,7 @@ export const logsCommand: CommandDefinition = {
   async run(session, { args, options }) {
     const { context, globals, signal } = session;
     const index = options.count('index');
+    const follow = options.flag('follow');
     const tail = parseTail(options.text('tail'));
     const since = parseTimeBound(options.text('since'), context.now());
     const until = parseTimeBound(options.text('until'), context.now());
@@ -43,12 +50,16 @@ export const logsCommand: CommandDefinition = {
     const printer = new LogPrinter(context, {
       hasPrefix: !options.flag('no-log-prefix'),
       hasTimestamps: options.flag('timestamps'),
+      format: options.flag('json')
+        ? 'json'
+        : (options.choice('format', ['text', 'json', 'json-file']) ?? 'text'),
+      pattern: parsePattern(options.text('grep')),
+      isBinary: !follow,
       isColored:
         !options.flag('no-color') && isColored(context.stdout, globals, context.environment),
     });
     for (const container of picked) printer.register(toLogSource(container));
     const client = await session.supervisor();
-    const follow = options.flag('follow');
     const params = { containers: picked.map(({ id }) => id), follow, tail, since, until };
     try {
       if (follow) {
@@ -57,8 +68,7 @@ export const logsCommand: CommandDefinition = {
         const { name: project } = target;
         await followLogs(params, { client, printer, project, isWanted, signal });
       } else {
-        const onEvent = (line: LogLine): void => printer.print(line);
-        await client.call('container.logs', params, { signal, onEvent });
+        await printPastLogs(params, { client, printer, signal });
       }
     } catch (error) {
       // Ctrl-C is how one leaves.
@@ -71,3 +81,14 @@ export const logsCommand: CommandDefinition = {
     return 0;
   },
 };
+
+/** @throws E_USAGE */
+function parsePattern(text: string | undefined): RegExp | undefined {
+  try {
+    return text === undefined ? undefined : new RegExp(text);
+  } catch (cause) {
+    throw new OcupError('E_USAGE', `--grep is no regular expression: ${messageOf(cause)}`, {
+      cause,
+    });
+  }
+}

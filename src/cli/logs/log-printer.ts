@@ -13,6 +13,12 @@ export interface LogPrinterOptions {
   readonly hasPrefix: boolean;
   readonly isColored: boolean;
   readonly hasTimestamps: boolean;
+  /** Lines as they are, or an object of JSON for each: ocup's own, or as Docker's json-file driver keeps it. */
+  readonly format?: 'text' | 'json' | 'json-file';
+  /** Only lines that it is found in. */
+  readonly pattern?: RegExp | undefined;
+  /** Texts have one character a byte, so that whatever was written is printed as it is. */
+  readonly isBinary?: boolean;
 }
 
 /** A container as far as its lines need it. */
@@ -33,11 +39,17 @@ export function prefixName({ name, labels }: LogSource): string {
   return name === usual ? name.slice(project.length + 1) : name;
 }
 
+interface PrintedSource {
+  readonly name: string;
+  readonly service: string;
+  readonly color: string;
+}
+
 /** Prints what containers write: their standard output to ours, their standard error to ours. */
 export class LogPrinter {
   private readonly context: CommandContext;
   private readonly options: LogPrinterOptions;
-  private readonly sources = new Map<string, { readonly name: string; readonly color: string }>();
+  private readonly sources = new Map<string, PrintedSource>();
   /** Lines that have begun, by container and stream. */
   private readonly begun = new Map<string, { readonly line: LogLine; readonly text: string }>();
   private width = 0;
@@ -54,12 +66,16 @@ export class LogPrinter {
     if (this.sources.has(source.id)) return;
     const name = prefixName(source);
     const color = COLORS[this.sources.size % COLORS.length] ?? '';
-    this.sources.set(source.id, { name, color });
+    this.sources.set(source.id, { name, service: source.labels[LABEL.service] ?? '', color });
     this.width = Math.max(this.width, name.length + 1);
   }
 
   /** Prints a line, once it is complete. */
   print(line: LogLine): void {
+    if (line.isComplete && this.begun.size === 0) {
+      this.writeLine(line);
+      return;
+    }
     const key = `${line.id} ${line.stream}`;
     const before = this.begun.get(key);
     const text = `${before?.text ?? ''}${line.text}`;
@@ -93,14 +109,43 @@ export class LogPrinter {
   async flush(): Promise<void> {
     const { pending } = this;
     this.pending = undefined;
-    if (pending !== undefined) await writeText(pending.stream, pending.parts.join(''));
+    if (pending === undefined) return;
+    const text = pending.parts.join('');
+    await writeText(
+      pending.stream,
+      this.options.isBinary === true ? Buffer.from(text, 'latin1') : text,
+    );
   }
 
   private writeLine(line: LogLine): void {
+    const { pattern, format = 'text', hasTimestamps } = this.options;
+    if (pattern !== undefined && !pattern.test(this.decode(line.text))) return;
     const { stdout, stderr } = this.context;
+    if (format !== 'text') {
+      this.write(stdout.stream, `${this.encode(JSON.stringify(this.toRecord(line, format)))}\n`);
+      return;
+    }
     const { stream } = line.stream === 'stderr' ? stderr : stdout;
-    const time = this.options.hasTimestamps ? `${line.time} ` : '';
+    const time = hasTimestamps ? `${line.time} ` : '';
     this.write(stream, `${this.prefix(line.id)}${time}${line.text}\n`);
+  }
+
+  private toRecord(
+    { id, stream, time, text }: LogLine,
+    format: 'json' | 'json-file',
+  ): Readonly<Record<string, string>> {
+    const decoded = this.decode(text);
+    if (format === 'json-file') return { log: `${decoded}\n`, stream, time };
+    const { name = '', service = '' } = this.sources.get(id) ?? {};
+    return { time, service, container: name, stream, text: decoded };
+  }
+
+  private decode(text: string): string {
+    return this.options.isBinary === true ? Buffer.from(text, 'latin1').toString('utf8') : text;
+  }
+
+  private encode(text: string): string {
+    return this.options.isBinary === true ? Buffer.from(text, 'utf8').toString('latin1') : text;
   }
 
   private write(stream: Writable, text: string): void {

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { findComparableTime, timestamp } from '../../../src/supervisor/clock.ts';
+import { findComparableTime } from '../../../src/base/comparable-time.ts';
+import { timestamp } from '../../../src/supervisor/clock.ts';
 
 test('a timestamp has nine digits and never goes back', () => {
   const times = Array.from({ length: 1000 }, timestamp);

@@ -1,4 +1,4 @@
-import type { LogLine } from '../wire/protocol.ts';
+import type { LogLine } from './protocol.ts';
 
 /** Where a line of the log's own format is not one. */
 const DAMAGED_TIME = '1970-01-01T00:00:00.000000000Z';
