@@ -65,6 +65,12 @@ bool takes_label(std::string_view type) {
   return type != "proc" && type != "sysfs" && type != "mqueue" && type != "cgroup2";
 }
 
+/** One instance serves all mounts in a namespace, other containers' too: what is asked for holds
+ * for the mount. */
+bool is_shared_instance(const std::string& type) {
+  return type == "sysfs" || type == "mqueue" || type == "cgroup2";
+}
+
 bool is_refused(const SysError& error) {
   return error.error_number() == EPERM || error.error_number() == EACCES;
 }
@@ -140,7 +146,15 @@ void Rootfs::mount_bind(const Mount& mount) {
 }
 
 void Rootfs::mount_new(const Mount& mount) {
-  const UniqueFd target = open_target(mount, true);
+  std::vector<std::string> data = mount.options.data;
+  UniqueFd target;
+  if (mount.type == "tmpfs" && !has_option(mount, "mode=")) {
+    // Over a folder that was there before it looks as that folder did.
+    target = UniqueFd(try_open_in_root(root_.get(), mount.destination, O_PATH | O_DIRECTORY));
+    struct stat stat = {};
+    if (target && ::fstat(target.get(), &stat) == 0) data.push_back("mode=" + octal(stat.st_mode));
+  }
+  if (!target) target = open_target(mount, true);
   if (needs_old_call(mount)) {
     mount_by_old_call(mount, target.get());
     const UniqueFd mounted = open_in_root(root_.get(), mount.destination, O_PATH);
@@ -149,15 +163,11 @@ void Rootfs::mount_new(const Mount& mount) {
     apply_attributes(mounted.get(), mount);
     return;
   }
-  std::vector<std::string> data = mount.options.data;
   uint64_t attributes = mount.options.set;
-  if (mount.type == "tmpfs" && !has_option(mount, "mode=")) {
-    struct stat stat = {};
-    if (::fstat(target.get(), &stat) == 0) data.push_back("mode=" + octal(stat.st_mode));
-  }
   if (!spec_.mount_label.empty() && takes_label(mount.type)) {
     data.push_back("context=" + spec_.mount_label);
   }
+  if (is_shared_instance(mount.type)) std::erase(data, "ro");
   const bool fills_later = mount.destination == "/dev" || mount.options.copies_up;
   if (fills_later) {
     std::erase(data, "ro");
@@ -173,6 +183,7 @@ void Rootfs::mount_new(const Mount& mount) {
     if (!is_refused(error) || !has_host_view) throw;
     Mount bind = mount;
     bind.options.is_recursive = true;
+    bind.options.recursive_set |= mount.options.set;
     made = clone_host_mount(bind, mount.type == "proc" ? "/proc" : "/sys");
     attach(std::move(made), target.get(), mount.destination);
     return;
