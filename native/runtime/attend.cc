@@ -46,11 +46,6 @@ class RawMode {
   bool is_set_ = false;
 };
 
-void copy_size(int master) {
-  winsize size = {};
-  if (::ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0) ::ioctl(master, TIOCSWINSZ, &size);
-}
-
 /** Reaps all that ended; true once `pid` is among it. */
 bool reap(pid_t pid, int& status) {
   for (;;) {
@@ -86,7 +81,7 @@ class TerminalRelay {
     const sigset_t set = attended_signals();
     signals_.reset(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
     if (!signals_) throw SysError(errno, "signalfd");
-    copy_size(master_.get());
+    copy_own_size(master_.get());
   }
 
   int run() {
@@ -136,7 +131,7 @@ class TerminalRelay {
     if (signal_number == SIGCHLD) {
       is_ended_ = is_ended_ || reap(pid_, status_);
     } else if (signal_number == SIGWINCH) {
-      if (master_) copy_size(master_.get());
+      if (master_) copy_own_size(master_.get());
     } else if (!is_for_us_alone(signal_number)) {
       ::kill(pid_, signal_number);
     }
@@ -151,6 +146,11 @@ class TerminalRelay {
 };
 
 }  // namespace
+
+void copy_own_size(int master) {
+  winsize size = {};
+  if (::ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0) ::ioctl(master, TIOCSWINSZ, &size);
+}
 
 int attend(pid_t pid, UniqueFd master) {
   if (!master) return attend_signals(pid);

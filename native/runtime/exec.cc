@@ -54,7 +54,11 @@ uint64_t parse_capabilities(const std::vector<std::string>& names) {
 Process process_of(const ExecOptions& options, const Spec& spec) {
   if (!options.process_file.empty()) {
     const JsonDocument document(read_file(options.process_file), options.process_file);
-    return parse_process(JsonNode(document.root(), "process"));
+    Process process = parse_process(JsonNode(document.root(), "process"));
+    if (!document.root().HasMember("capabilities")) {
+      process.capabilities = spec.process->capabilities;
+    }
+    return process;
   }
   Process process = *spec.process;
   process.args = options.args;
@@ -223,6 +227,7 @@ UniqueFd lead_in(const ExecOptions& options, const Joining& joining, const Conta
   admit_to_cgroups(channel, joining.cgroup);
   if (process.has_terminal && !joining.console_socket) {
     terminal = channel.expect(Step::kTerminal).take_fd();
+    copy_own_size(terminal.get());
   }
   channel.expect(Step::kReady);
   if (!options.pid_file.empty()) write_file_atomic(options.pid_file, std::to_string(pid), 0644);

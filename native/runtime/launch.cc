@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
+#include <set>
 
 #include "base/error.h"
 #include "base/process.h"
@@ -32,6 +33,18 @@ const std::string* find_variable(const std::vector<std::string>& env, std::strin
     }
   }
   return nullptr;
+}
+
+/** The last one of a name counts, as a shell that set them one after another would have it. */
+void drop_earlier_values(std::vector<std::string>& env) {
+  std::set<std::string_view> names;
+  std::vector<std::string> kept;
+  kept.reserve(env.size() + 1);
+  for (auto entry = env.rbegin(); entry != env.rend(); ++entry) {
+    const std::string_view name = std::string_view(*entry).substr(0, entry->find('='));
+    if (names.insert(name).second) kept.push_back(*entry);
+  }
+  env.assign(kept.rbegin(), kept.rend());
 }
 
 /** 0 when `path` is a file that may be executed, else the errno. */
@@ -115,6 +128,7 @@ void start_session(const Launch& launch) {
 std::string prepare_launch(Launch& launch, int root_fd) {
   Process& process = launch.process;
   if (process.args.empty()) throw UserError("process.args must not be empty");
+  drop_earlier_values(process.env);
   if (find_variable(process.env, "HOME") == nullptr) {
     process.env.push_back("HOME=" + home_of(root_fd, process.user.uid));
   }

@@ -97,7 +97,9 @@ void check_sysctl(const JsonNode& node, const std::string& dotted, const Spec& s
   int needed = 0;
   if (starts_with_any(dotted, {"net."})) {
     needed = CLONE_NEWNET;
-  } else if (dotted == "kernel.domainname" || dotted == "kernel.hostname") {
+  } else if (dotted == "kernel.hostname") {
+    node.fail("is set by hostname");
+  } else if (dotted == "kernel.domainname") {
     needed = CLONE_NEWUTS;
   } else if (dotted == "kernel.sem" ||
              starts_with_any(dotted, {"kernel.msg", "kernel.shm", "fs.mqueue."})) {

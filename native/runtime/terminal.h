@@ -27,6 +27,9 @@ void use_terminal(const Terminal& terminal, uid_t uid);
 /** Gives the pipes and files at 0, 1 and 2 to the user, so that it can open them by path. */
 void own_standard_streams(const User& user);
 
+/** Gives the terminal the size of our own, if we have one. */
+void copy_own_size(int master);
+
 /**
  * Stands between our own terminal and the container's until the first process `pid` ends; hands
  * signals and sizes on. Without a `master` only signals. Returns the wait status. Throws SysError.
