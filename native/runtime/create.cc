@@ -263,6 +263,8 @@ class Creation {
   void await_ready(const Channel& channel) {
     if (spec_.process->has_terminal && options_.console_socket.empty()) {
       terminal_ = channel.expect(Step::kTerminal).take_fd();
+      // Before the program runs, which asks for it perhaps only once.
+      copy_own_size(terminal_.get());
     }
     channel.expect(Step::kReady);
   }
