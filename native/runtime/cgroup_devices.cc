@@ -153,10 +153,10 @@ void detach_program(int cgroup_fd, uint32_t id) {
 std::vector<DeviceRule> with_default_devices(std::vector<DeviceRule> rules) {
   // Making a node for any device does no harm without the right to open it.
   const DeviceRule defaults[] = {
-      {true, 'c', -1, -1, "m"}, {true, 'b', -1, -1, "m"}, {true, 'c', 1, 3, "rwm"},
-      {true, 'c', 1, 8, "rwm"}, {true, 'c', 1, 7, "rwm"}, {true, 'c', 5, 0, "rwm"},
-      {true, 'c', 1, 5, "rwm"}, {true, 'c', 1, 9, "rwm"}, {true, 'c', 136, -1, "rwm"},
-      {true, 'c', 5, 2, "rwm"},
+      {true, 'c', -1, -1, "m"}, {true, 'b', -1, -1, "m"},    {true, 'c', 1, 3, "rwm"},
+      {true, 'c', 1, 8, "rwm"}, {true, 'c', 1, 7, "rwm"},    {true, 'c', 5, 0, "rwm"},
+      {true, 'c', 1, 5, "rwm"}, {true, 'c', 1, 9, "rwm"},    {true, 'c', 136, -1, "rwm"},
+      {true, 'c', 5, 2, "rwm"}, {true, 'c', 10, 200, "rwm"},
   };
   rules.insert(rules.end(), std::begin(defaults), std::end(defaults));
   return rules;
