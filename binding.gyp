@@ -108,6 +108,22 @@
       'ldflags': ['<@(static_ldflags)'],
     },
     {
+      'target_name': 'ocup-probe',
+      'type': 'executable',
+      'sources': [
+        '<@(base_sources)',
+        'native/base/json.cc',
+        'native/test/probe.cc',
+        'native/test/probe_calls.cc',
+        'native/test/probe_files.cc',
+        'native/test/probe_process.cc',
+        'native/test/probe_terminal.cc',
+        'native/base/process.cc',
+      ],
+      'ldflags!': ['-rdynamic'],
+      'ldflags': ['<@(static_ldflags)'],
+    },
+    {
       'target_name': 'ocup-shim',
       'type': 'executable',
       'sources': [
