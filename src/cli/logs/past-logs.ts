@@ -1,6 +1,6 @@
 import { findComparableTime } from '../../base/comparable-time.ts';
 import { OcupError } from '../../base/errors.ts';
-import { FRAME } from '../../wire/frames.ts';
+import { FRAME, type Frame } from '../../wire/frames.ts';
 import type { FrameStream } from '../../wire/frame-stream.ts';
 import { readLogLine } from '../../wire/log-line.ts';
 import type { LogLine } from '../../wire/protocol.ts';
@@ -71,8 +71,7 @@ function printUntilOneIsEmpty(cursors: readonly LogCursor[], printer: LogPrinter
     const earliest = earliestOf(cursors);
     if (earliest?.line === undefined) return;
     printer.print(earliest.line);
-    earliest.advance();
-    if (earliest.line === undefined) return;
+    if (earliest.advance() === undefined) return;
   }
 }
 
@@ -97,7 +96,7 @@ class LogCursor {
   line: LogLine | undefined;
   private readonly id: string;
   private readonly stream: FrameStream;
-  private readonly frames: AsyncIterator<{ readonly type: number; readonly payload: Buffer }>;
+  private readonly frames: AsyncIterator<Frame>;
   private readonly range: LineRange;
   private text = '';
   private offset = 0;
@@ -112,21 +111,21 @@ class LogCursor {
   /** Reads on until there is a line, or the end. @throws what the supervisor tells */
   async fill(): Promise<void> {
     while (this.line === undefined) {
-      const { value, done } = await this.frames.next();
-      if (done === true)
+      const next = await this.frames.next();
+      if (next.done === true) {
         throw new OcupError('E_WIRE_CLOSED', 'the supervisor hung up within a log');
-      if (value.type === FRAME.error) {
-        throw parseWireError(JSON.parse(value.payload.toString('utf8')));
       }
-      if (value.type === FRAME.exit) return;
-      this.text = value.payload.toString('latin1');
+      const { type, payload } = next.value;
+      if (type === FRAME.error) throw parseWireError(JSON.parse(payload.toString('utf8')));
+      if (type === FRAME.exit) return;
+      this.text = payload.toString('latin1');
       this.offset = 0;
       this.advance();
     }
   }
 
-  /** Goes to the next line of the range in what was read. */
-  advance(): void {
+  /** Goes to the next line of the range in what was read, and gives it. */
+  advance(): LogLine | undefined {
     const { since, until } = this.range;
     this.line = undefined;
     while (this.offset < this.text.length) {
@@ -137,8 +136,9 @@ class LogCursor {
       if (since !== undefined && line.time < since) continue;
       if (until !== undefined && line.time > until) continue;
       this.line = line;
-      return;
+      break;
     }
+    return this.line;
   }
 
   close(): void {
