@@ -42,6 +42,77 @@ describeContract('namespaces', (must) => {
     expect(hostname()).not.toBe('testbox');
   });
 
+  must(
+    'the domain name is the container’s own',
+    async (lab) => {
+      const bundle = lab.bundle().script('cat /proc/sys/kernel/domainname');
+      bundle.spec.domainname = 'test.example';
+      expect((await lab.run(bundle)).stdout).toBe('test.example\n');
+    },
+    { except: { runc: 'version 1.1 does not know it', crun: 'version 1.8 does not know it' } },
+  );
+
+  must(
+    'a time namespace has its offsets, and an exec enters it',
+    async (lab) => {
+      const bundle = lab.bundle().namespaces('time');
+      bundle.spec.linux['timeOffsets'] = {
+        monotonic: { secs: 1000, nanosecs: 5 },
+        boottime: { secs: 7_000_000, nanosecs: 0 },
+      };
+      const id = await lab.start(bundle);
+      const { stdout } = await lab.succeed([
+        'exec',
+        id,
+        'cat',
+        '/proc/uptime',
+        '/proc/self/timens_offsets',
+      ]);
+      expect(Number(stdout.split(' ')[0])).toBeGreaterThan(7_000_000);
+      expect(stdout.replaceAll(/ +/g, ' ')).toContain('monotonic 1000 5\nboottime 7000000 0\n');
+    },
+    { except: { runc: 'version 1.1 does not know it', crun: 'version 1.8 words it otherwise' } },
+  );
+
+  must(
+    'offsets without a time namespace of its own are refused',
+    async (lab) => {
+      const bundle = lab.bundle();
+      bundle.spec.linux['timeOffsets'] = { boottime: { secs: 5 } };
+      const { code, stderr } = await lab.run(bundle);
+      expect([code, stderr]).toEqual([1, expect.stringMatching(/time/i)]);
+    },
+    { except: { runc: 'version 1.1 does not know it', crun: 'version 1.8 leaves them out' } },
+  );
+
+  must(
+    'a user namespace with a path is joined',
+    async (lab) => {
+      const first = lab.bundle().namespaces('user');
+      const mapping = [{ containerID: 0, hostID: 100000, size: 65536 }];
+      Object.assign(first.spec.linux, { uidMappings: mapping, gidMappings: mapping });
+      first.chownTo(100000);
+      const pid = await lab.pid(await lab.start(first));
+      const bundle = lab
+        .bundle()
+        .script('readlink /proc/self/ns/user; cat /proc/self/uid_map; id -u');
+      bundle.chownTo(100000);
+      bundle.spec.linux.namespaces.push({ type: 'user', path: `/proc/${pid}/ns/user` });
+      const { stdout, stderr } = await lab.run(bundle);
+      const lines = stdout.replaceAll(/ +/g, ' ').trim().split('\n');
+      expect([stderr, lines]).toEqual([
+        '',
+        [readlinkSync(`/proc/${pid}/ns/user`), ' 0 100000 65536', '0'],
+      ]);
+    },
+    {
+      except: {
+        runc: 'version 1.1 cannot without mappings beside the path',
+        crun: 'words it otherwise',
+      },
+    },
+  );
+
   must('a new network namespace has a loopback that is up', async (lab) => {
     const { stdout } = await lab.run(lab.bundle().script('ip -o link | wc -l; ip addr show lo'));
     expect(stdout).toMatch(/^1\n/);
