@@ -52,8 +52,8 @@ export class TestRegistry {
     const { method = '', headers } = request;
     this.requests.push({ method, path: request.url ?? '', headers });
     if (this.misbehave(request, response)) return;
-    const { url = '' } = request;
-    const match = /^\/v2\/(.+)\/(manifests|blobs)\/([^/?]+)$/.exec(url);
+    const [url = ''] = (request.url ?? '').split('?');
+    const match = /^\/v2\/(.+)\/(manifests|blobs)\/([^/]+)$/.exec(url);
     const [, repository = '', kind, name = ''] = match ?? [];
     if (kind === 'manifests') this.serveManifest(repository, name, response, method);
     else if (kind === 'blobs') this.serveBlob(name, request, response);

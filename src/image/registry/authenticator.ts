@@ -1,8 +1,8 @@
 import { OcupError, isOcupError } from '../../base/errors.ts';
-import type { Challenge } from './challenge.ts';
+import { type Challenge, parseChallenges } from './challenge.ts';
 import type { Credential, Credentials } from './credentials.ts';
 import type { RegistryHost } from './hosts.ts';
-import { type Http, type HttpResponse, readBody } from './http.ts';
+import { type Http, type HttpResponse, headerValues, readBody } from './http.ts';
 import { quoteServerText, redactUrl } from './redact.ts';
 import { TransientError } from './retry.ts';
 
@@ -148,8 +148,16 @@ export class Authenticator {
       url.searchParams.set('account', credential.username);
       headers['authorization'] = basic(credential);
     }
-    const { isInsecure } = access.host;
-    const response = await this.http.send({ url, method: 'GET', headers, isInsecure, signal });
+    const { isInsecure, origin } = access.host;
+    const namedBy = new URL(origin);
+    const response = await this.http.send({
+      url,
+      method: 'GET',
+      headers,
+      isInsecure,
+      namedBy,
+      signal,
+    });
     return readToken(response, access, signal);
   }
 
@@ -160,9 +168,10 @@ export class Authenticator {
     signal: AbortSignal,
   ): Promise<HttpResponse> {
     const headers = { 'content-type': 'application/x-www-form-urlencoded' };
-    const { isInsecure } = access.host;
+    const { isInsecure, origin } = access.host;
     return this.http.send({
       url,
+      namedBy: new URL(origin),
       method: 'POST',
       headers,
       body: form.toString(),
@@ -170,6 +179,22 @@ export class Authenticator {
       signal,
     });
   }
+}
+
+/** Sends with what is known of the registry's wishes, and a second time with what its refusal says. */
+export async function sendAuthorized(
+  authenticator: Authenticator,
+  access: Access,
+  signal: AbortSignal,
+  send: (authorization: string | undefined) => Promise<HttpResponse>,
+): Promise<HttpResponse> {
+  const authorization = await authenticator.authorize(access, signal);
+  const response = await send(authorization);
+  if (response.status !== 401) return response;
+  const challenges = parseChallenges(headerValues(response, 'www-authenticate'));
+  if (!(await authenticator.learn(access, { challenges, authorization }, signal))) return response;
+  response.body.destroy();
+  return send(await authenticator.authorize(access, signal));
 }
 
 function refreshForm(

@@ -9,16 +9,36 @@ const FOLDERS = ['/etc/docker/certs.d', '/etc/containers/certs.d'];
 /** The machine's authorities, where distributions keep them. */
 const BUNDLES = ['/etc/ssl/certs/ca-certificates.crt', '/etc/pki/tls/certs/ca-bundle.crt'];
 
-/** The authorities that are trusted for one registry (`host[:port]`) only. @see containers-certs.d(5) */
-export function ownCertificates(host: string): string[] {
-  return FOLDERS.flatMap((folder) => {
+/** What TLS with one registry needs beside the machine's own authorities; all in PEM. */
+export interface OwnTls {
+  readonly authorities: readonly string[];
+  /** What this client shows, and its key. */
+  readonly certificate: string | undefined;
+  readonly key: string | undefined;
+}
+
+/**
+ * What is kept for one registry (`host[:port]`) only: authorities in `*.crt`, and a client's `NAME.cert` with `NAME.key`.
+ * Undefined where there is nothing. @see containers-certs.d(5)
+ */
+export function ownTls(host: string): OwnTls | undefined {
+  const paths = FOLDERS.flatMap((folder) => {
     const path = join(folder, host);
     const names = readOrNothing(() => readdirSync(path)) ?? [];
-    const found = names.filter((name) => name.endsWith('.crt')).sort();
-    return found.flatMap(
-      (name) => readOrNothing(() => readFileSync(join(path, name), 'utf8')) ?? [],
-    );
+    return names.sort().map((name) => join(path, name));
   });
+  const read = (path: string): string | undefined =>
+    readOrNothing(() => readFileSync(path, 'utf8'));
+  const authorities = paths
+    .filter((path) => path.endsWith('.crt'))
+    .flatMap((path) => read(path) ?? []);
+  const shown = paths.find((path) => path.endsWith('.cert'));
+  if (authorities.length === 0 && shown === undefined) return undefined;
+  return {
+    authorities,
+    certificate: shown === undefined ? undefined : read(shown),
+    key: shown === undefined ? undefined : read(shown.replace(/\.cert$/, '.key')),
+  };
 }
 
 /** All authorities: those of Node.js, of the machine (or of `SSL_CERT_FILE`), and `own`. */

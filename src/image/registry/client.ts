@@ -5,13 +5,14 @@ import type { Descriptor } from '../../model/descriptor.ts';
 import { type Digest, parseDigest } from '../../model/digest.ts';
 import { type Reference, formatFamiliarReference } from '../../model/reference.ts';
 import { ACCEPTED_MEDIA_TYPES, MAX_DOCUMENT_BYTES, checkDigest, digestOf } from '../documents.ts';
-import { Authenticator } from './authenticator.ts';
-import { parseChallenges } from './challenge.ts';
+import { Authenticator, sendAuthorized } from './authenticator.ts';
 import { type Credential, CredentialStore } from './credentials.ts';
-import { type RegistryHost, parseInsecureRegistries, registryHost } from './hosts.ts';
+import { type RegistryHost, registryHost } from './hosts.ts';
 import { Http, type HttpRequest, type HttpResponse, header, readBody } from './http.ts';
+import { Mirrors } from './mirrors.ts';
 import { isTransientStatus, registryError } from './registry-error.ts';
 import { TransientError, findErrorCode, retrying } from './retry.ts';
+import { RegistrySettings } from './settings/registry-settings.ts';
 
 export interface ClientOptions {
   /** Where proxies, credentials and `OCUP_INSECURE_REGISTRIES` are looked up. */
@@ -66,7 +67,8 @@ export class RegistryClient {
   readonly retryDelayMs: number;
   private readonly http: Http;
   private readonly authenticator: Authenticator;
-  private readonly insecure: ReadonlySet<string>;
+  private readonly settings: RegistrySettings;
+  private readonly mirrors: Mirrors;
   /** Insecure registries that turned out to speak TLS. */
   private readonly withTls = new Set<string>();
 
@@ -78,7 +80,8 @@ export class RegistryClient {
         ? new CredentialStore(options.env)
         : { find: () => Promise.resolve(credential) };
     this.authenticator = new Authenticator(this.http, credentials);
-    this.insecure = parseInsecureRegistries(options.env['OCUP_INSECURE_REGISTRIES']);
+    this.settings = new RegistrySettings(options.env);
+    this.mirrors = new Mirrors(this.http, this.authenticator);
     this.retryDelayMs = options.retryDelayMs ?? RETRY_DELAY_MS;
   }
 
@@ -111,7 +114,7 @@ export class RegistryClient {
     const reference = { domain, repository: '', tag: undefined, digest: undefined };
     return this.retrying(options, async () => {
       const query = { method: 'GET', path: '', headers: {} } as const;
-      const response = await this.ask(reference, query, options.signal);
+      const response = await this.askUpstream(reference, query, options.signal);
       if (response.status !== 200) {
         throw await registryError(response, { kind: 'blob', reference }, options.signal);
       }
@@ -155,8 +158,17 @@ export class RegistryClient {
   ): Promise<HttpResponse> {
     const { offset, signal } = options;
     const headers: Record<string, string> = offset > 0 ? { range: `bytes=${offset}-` } : {};
-    const { isInsecure } = registryHost(reference, this.insecure);
-    const response = await this.http.send({ url, method: 'GET', headers, isInsecure, signal });
+    const way = await this.settings.find(reference);
+    const { isInsecure, origin } = registryHost(way.upstream, way.isInsecure);
+    const namedBy = new URL(origin);
+    const response = await this.http.send({
+      url,
+      method: 'GET',
+      headers,
+      isInsecure,
+      namedBy,
+      signal,
+    });
     if (response.status === 200 || response.status === 206) return response;
     throw await registryError(response, { kind: 'blob', reference }, signal);
   }
@@ -170,13 +182,13 @@ export class RegistryClient {
     if (typeof to === 'string') {
       if (typeof body === 'function') throw new Error('a stream goes to an address');
       const asked = { method, path: to, headers, body, isPush: true, alsoPulls };
-      return this.ask(reference, asked, signal);
+      return this.askUpstream(reference, asked, signal);
     }
-    const host = registryHost(reference, this.insecure, to.protocol === 'https:');
+    const { upstream, isInsecure } = await this.settings.find(reference);
+    const host = registryHost(upstream, isInsecure, to.protocol === 'https:');
     const isOwn = to.host === new URL(host.origin).host;
-    const access = { host, repository: reference.repository, isPush: true };
-    const send = async (): Promise<HttpResponse> => {
-      const authorization = isOwn ? await this.authenticator.authorize(access, signal) : undefined;
+    const access = { host, repository: upstream.repository, isPush: true };
+    const send = (authorization: string | undefined): Promise<HttpResponse> => {
       const content = typeof body === 'function' ? body() : body;
       return this.http.send({
         url: to,
@@ -187,15 +199,8 @@ export class RegistryClient {
         signal,
       });
     };
-    const response = await send();
-    if (response.status !== 401 || !isOwn) return response;
-    // The token has ended in the middle of a long upload.
-    const challenges = parseChallenges(values(response, 'www-authenticate'));
-    const authorization = await this.authenticator.authorize(access, signal);
-    if (!(await this.authenticator.learn(access, { challenges, authorization }, signal)))
-      return response;
-    response.body.destroy();
-    return send();
+    // A token may end in the middle of a long upload.
+    return isOwn ? sendAuthorized(this.authenticator, access, signal, send) : send(undefined);
   }
 
   close(): Promise<void> {
@@ -241,13 +246,25 @@ export class RegistryClient {
     throw await registryError(response, { kind: 'manifest', reference }, signal);
   }
 
-  /** Of an insecure registry it is not known whether it speaks TLS: plain HTTP is tried first. */
+  /** Asks the mirrors, and the registry itself when none of them has an answer. */
   private async ask(
     reference: Reference,
     query: Query,
     signal: AbortSignal,
   ): Promise<HttpResponse> {
-    const host = registryHost(reference, this.insecure, this.withTls.has(reference.domain));
+    const way = await this.settings.find(reference);
+    const answer = await this.mirrors.ask(way, query, signal);
+    return answer ?? this.askUpstream(reference, query, signal);
+  }
+
+  /** Of an insecure registry it is not known whether it speaks TLS: plain HTTP is tried first. */
+  private async askUpstream(
+    named: Reference,
+    query: Query,
+    signal: AbortSignal,
+  ): Promise<HttpResponse> {
+    const { upstream: reference, isInsecure } = await this.settings.find(named);
+    const host = registryHost(reference, isInsecure, this.withTls.has(reference.domain));
     if (!host.origin.startsWith('http:')) return this.askAt(host, reference, query, signal);
     let answer: HttpResponse | undefined;
     let failure: unknown;
@@ -260,7 +277,7 @@ export class RegistryClient {
       failure = error;
     }
     try {
-      const secured = registryHost(reference, this.insecure, true);
+      const secured = registryHost(reference, isInsecure, true);
       const response = await this.askAt(secured, reference, query, signal);
       answer?.body.destroy();
       this.withTls.add(reference.domain);
@@ -272,8 +289,7 @@ export class RegistryClient {
     }
   }
 
-  /** Sends with what is known of the registry's wishes, and a second time with what its refusal says. */
-  private async askAt(
+  private askAt(
     host: RegistryHost,
     reference: Reference,
     query: Query,
@@ -281,15 +297,9 @@ export class RegistryClient {
   ): Promise<HttpResponse> {
     const { isPush, alsoPulls } = query;
     const access = { host, repository: reference.repository, isPush, alsoPulls };
-    const authorization = await this.authenticator.authorize(access, signal);
-    const response = await this.send(host, reference, query, { authorization, signal });
-    if (response.status !== 401) return response;
-    const challenges = parseChallenges(values(response, 'www-authenticate'));
-    const refusal = { challenges, authorization };
-    if (!(await this.authenticator.learn(access, refusal, signal))) return response;
-    response.body.destroy();
-    const renewed = await this.authenticator.authorize(access, signal);
-    return this.send(host, reference, query, { authorization: renewed, signal });
+    return sendAuthorized(this.authenticator, access, signal, (authorization) =>
+      this.send(host, reference, query, { authorization, signal }),
+    );
   }
 
   private send(
@@ -309,12 +319,6 @@ export class RegistryClient {
       signal,
     });
   }
-}
-
-function values(response: HttpResponse, name: string): string[] {
-  const value = response.headers[name];
-  if (value === undefined) return [];
-  return typeof value === 'string' ? [value] : value;
 }
 
 function mediaTypeOf(response: HttpResponse): string {

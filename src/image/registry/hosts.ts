@@ -14,16 +14,16 @@ export interface RegistryHost {
 
 /**
  * The API of the registry that a reference names. Plain HTTP, and HTTPS with a certificate that is not verified, are
- * spoken to loopback and to hosts in `insecure` (`host[:port]`), and to nobody else.
+ * spoken to loopback, to those that are allowed to be insecure, and to nobody else.
  */
 export function registryHost(
   reference: Reference,
-  insecure: ReadonlySet<string>,
+  mayBeInsecure: boolean,
   hasTls = false,
 ): RegistryHost {
   const { domain } = reference;
   const host = domain === 'docker.io' ? 'registry-1.docker.io' : domain;
-  const isInsecure = isLoopback(hostName(host)) || insecure.has(domain);
+  const isInsecure = isLoopback(hostName(host)) || mayBeInsecure;
   const scheme = isInsecure && !hasTls ? 'http' : 'https';
   return { domain, origin: `${scheme}://${host}`, isInsecure };
 }

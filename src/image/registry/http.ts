@@ -1,12 +1,14 @@
 import { lookup as lookupDns } from 'node:dns';
-import type { LookupFunction } from 'node:net';
+import { lookup as lookupAddresses } from 'node:dns/promises';
+import { type LookupFunction, isIP } from 'node:net';
 import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 
 import { throwIfAborted } from '../../base/abort.ts';
 import { OcupError, isOcupError, messageOf } from '../../base/errors.ts';
-import { ownCertificates, trustedCertificates } from './certificates.ts';
+import { type OwnTls, ownTls, trustedCertificates } from './certificates.ts';
 import { hostName, isLoopback, isPrivateAddress } from './hosts.ts';
+import { findProxy } from './proxies.ts';
 import { redactUrl, secretsOf } from './redact.ts';
 import { TransientError, findErrorCode, isTransientCode } from './retry.ts';
 
@@ -18,6 +20,10 @@ export interface HttpRequest {
   readonly body?: string | Buffer | Readable;
   /** Whether plain HTTP and unverified certificates are accepted from this host. */
   readonly isInsecure: boolean;
+  /** Instead of what is kept for this host on this machine. */
+  readonly tls?: OwnTls | undefined;
+  /** Who named the address, if not the user: it is then held to the rules of a redirect from there. */
+  readonly namedBy?: URL;
   readonly signal: AbortSignal;
 }
 
@@ -60,22 +66,37 @@ export class Http {
   /** @throws TransientError, E_IMAGE_REGISTRY, E_CANCELLED */
   async send(first: HttpRequest): Promise<HttpResponse> {
     let current = first;
-    const startsPrivate = isPrivateAddress(hostName(first.url.host));
+    let from = first.namedBy;
+    let isPublic: Promise<boolean> | undefined;
     for (let redirects = 0; ; redirects += 1) {
-      const isBound = redirects > 0 && !startsPrivate;
+      // Whoever the user trusts may be anywhere, and may lead anywhere on networks of its own kind.
+      if (from !== undefined) isPublic ??= this.isPublic(first);
+      const isBound = (await isPublic) ?? false;
+      if (isBound && from !== undefined) checkPublic(current.url, from);
       const response = await this.sendOne(current, isBound);
       const location = header(response, 'location');
       const isFollowed = REDIRECTS.has(response.status) && !UPLOADS.has(current.method);
       if (!isFollowed || location === undefined) return response;
       response.body.destroy();
       if (redirects === MAX_REDIRECTS) throw refused(first.url, 'it redirects in circles');
-      current = follow(current, location, startsPrivate || first.isInsecure);
+      from = current.url;
+      current = follow(current, location);
     }
   }
 
   async close(): Promise<void> {
     await Promise.all([...this.agents.values()].map((agent) => agent.destroy()));
     this.agents.clear();
+  }
+
+  /** Whether the host that an address is of, or was named by, is of the public internet. */
+  private async isPublic({ url, namedBy, isInsecure }: HttpRequest): Promise<boolean> {
+    const origin = namedBy ?? url;
+    const name = hostName(origin.host);
+    if (isInsecure || isPrivateAddress(name)) return false;
+    if (isIP(name) !== 0 || findProxy(origin, this.env) !== undefined) return true;
+    const addresses = await lookupAddresses(name, { all: true }).catch(() => []);
+    return !(addresses.length > 0 && addresses.every(({ address }) => isPrivateAddress(address)));
   }
 
   private async sendOne(message: HttpRequest, isBound: boolean): Promise<HttpResponse> {
@@ -105,46 +126,43 @@ export class Http {
     }
   }
 
-  private async agentFor({ url, isInsecure }: HttpRequest, isBound: boolean): Promise<Dispatcher> {
-    const { Agent, EnvHttpProxyAgent } = await import('undici');
-    const isDirect = isLoopback(hostName(url.host));
-    const own = ownCertificates(url.host);
-    const host = own.length === 0 ? '' : url.host;
-    const key = [url.protocol, isInsecure, isBound, isDirect, host].join(' ');
+  private async agentFor(message: HttpRequest, isBound: boolean): Promise<Dispatcher> {
+    const { url, isInsecure } = message;
+    const { Agent, ProxyAgent } = await import('undici');
+    const proxy = isLoopback(hostName(url.host)) ? undefined : findProxy(url, this.env);
+    const own = url.protocol === 'https:' ? (message.tls ?? ownTls(url.host)) : undefined;
+    const key = JSON.stringify([url.protocol, isInsecure, isBound, proxy?.href, own]);
     const known = this.agents.get(key);
     if (known !== undefined) return known;
-    const options = {
-      connections: CONNECTIONS_PER_HOST,
-      connect: {
-        timeout: CONNECT_TIMEOUT_MS,
-        rejectUnauthorized: !isInsecure,
-        ...(url.protocol === 'https:' && { ca: trustedCertificates(own, this.env) }),
-        ...(isBound && { lookup: lookupPublic }),
-      },
+    const connect = {
+      timeout: CONNECT_TIMEOUT_MS,
+      rejectUnauthorized: !isInsecure,
+      ...(url.protocol === 'https:' && {
+        ca: trustedCertificates(own?.authorities ?? [], this.env),
+        cert: own?.certificate,
+        key: own?.key,
+      }),
+      ...(isBound && { lookup: lookupPublic }),
     };
     const agent =
-      isDirect || !this.hasProxy()
-        ? new Agent(options)
-        : new EnvHttpProxyAgent({ ...options, ...this.proxyOptions() });
+      proxy === undefined
+        ? new Agent({ connections: CONNECTIONS_PER_HOST, connect })
+        : new ProxyAgent({
+            uri: proxy.href,
+            connections: CONNECTIONS_PER_HOST,
+            requestTls: connect,
+            proxyTls: { ca: trustedCertificates([], this.env) },
+          });
     this.agents.set(key, agent);
     return agent;
   }
+}
 
-  private hasProxy(): boolean {
-    const { httpProxy, httpsProxy } = this.proxyOptions();
-    return httpProxy !== undefined || httpsProxy !== undefined;
-  }
-
-  private proxyOptions(): { httpProxy?: string; httpsProxy?: string; noProxy?: string } {
-    const read = (name: string): string | undefined =>
-      this.env[name.toLowerCase()] ?? this.env[name.toUpperCase()];
-    const [http, https, no] = [read('http_proxy'), read('https_proxy'), read('no_proxy')];
-    return {
-      ...(http !== undefined && http !== '' && { httpProxy: http }),
-      ...(https !== undefined && https !== '' && { httpsProxy: https }),
-      ...(no !== undefined && { noProxy: no }),
-    };
-  }
+/** All values of a header. */
+export function headerValues(response: HttpResponse, name: string): string[] {
+  const value = response.headers[name];
+  if (value === undefined) return [];
+  return typeof value === 'string' ? [value] : value;
 }
 
 function findHeader(headers: HttpRequest['headers'], name: string): string | undefined {
@@ -214,16 +232,18 @@ function hintFor(error: unknown, url: URL): string | undefined {
   return undefined;
 }
 
-function follow(current: HttpRequest, location: string, mayBePrivate: boolean): HttpRequest {
+function checkPublic(url: URL, from: URL): void {
+  if (!isPrivateAddress(hostName(url.host))) return;
+  throw refused(from, `it leads to a private address, ${url.host}`);
+}
+
+function follow(current: HttpRequest, location: string): HttpRequest {
   const url = new URL(location, current.url);
   if (url.protocol !== 'https:' && url.protocol !== 'http:') {
     throw refused(current.url, `it redirects to ${url.protocol}`);
   }
   if (url.protocol === 'http:' && current.url.protocol === 'https:') {
     throw refused(current.url, 'it redirects from HTTPS to plain HTTP');
-  }
-  if (!mayBePrivate && isPrivateAddress(hostName(url.host))) {
-    throw refused(current.url, 'it redirects to a private address');
   }
   const isSameHost = url.host === current.url.host;
   const headers = Object.entries(current.headers).filter(
@@ -234,6 +254,7 @@ function follow(current: HttpRequest, location: string, mayBePrivate: boolean): 
     method: current.method === 'POST' ? 'GET' : current.method,
     headers: Object.fromEntries(headers),
     isInsecure: isSameHost && current.isInsecure,
+    ...(isSameHost && current.tls !== undefined && { tls: current.tls }),
     signal: current.signal,
   };
 }

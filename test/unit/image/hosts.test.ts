@@ -6,8 +6,10 @@ import {
 } from '../../../src/image/registry/hosts.ts';
 import { parseReference } from '../../../src/model/reference.ts';
 
-const origin = (name: string, insecure = ''): string =>
-  registryHost(parseReference(name), parseInsecureRegistries(insecure)).origin;
+const origin = (name: string, insecure = ''): string => {
+  const reference = parseReference(name);
+  return registryHost(reference, parseInsecureRegistries(insecure).has(reference.domain)).origin;
+};
 
 describe('where the API of a registry is', () => {
   test.each([

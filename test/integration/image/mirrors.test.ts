@@ -1,0 +1,246 @@
+import { createServer } from 'node:http';
+import { type AddressInfo, type Socket, connect } from 'node:net';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { Image } from '../../../src/model/image.ts';
+import { addImage, layersOf } from '../../support/image-fixture.ts';
+import { ImagesHome } from '../../support/images-home.ts';
+import { TestRegistry } from '../../support/test-registry.ts';
+
+let home: ImagesHome;
+let mirror: TestRegistry;
+let other: TestRegistry;
+
+beforeEach(async () => {
+  home = new ImagesHome();
+  mirror = await TestRegistry.start();
+  other = await TestRegistry.start();
+});
+
+afterEach(async () => {
+  await mirror.stop();
+  await other.stop();
+  await home.close();
+});
+
+/** Puts an image at `name` (`library/app:1`) into a registry. */
+function serve(registry: TestRegistry, name: string): string {
+  const layers = layersOf([{ path: 'name', content: name }]);
+  const image = addImage(registry.store, { layers });
+  registry.store.tags.set(name, image);
+  return image.digest;
+}
+
+/** Settings below the user's own folder, `.config`. */
+async function configure(path: string, text: string): Promise<void> {
+  const file = join(home.folder, '.config', path);
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, text);
+}
+
+async function pull(name: string, env: Record<string, string> = {}): Promise<Image> {
+  await home.open({ env: { HOME: home.folder, PATH: process.env['PATH'], ...env } });
+  return home.pull(name);
+}
+
+describe("Docker's daemon.json", () => {
+  test('gives mirrors of Docker Hub, to which no credentials of the Hub go', async () => {
+    const digest = serve(mirror, 'library/app:1');
+    await configure(
+      'docker/daemon.json',
+      JSON.stringify({
+        'registry-mirrors': [
+          `http://127.0.0.1:1/`,
+          `http://${other.host}`,
+          `http://${mirror.host}/`,
+        ],
+      }),
+    );
+    await mkdir(join(home.folder, '.docker'));
+    const auth = Buffer.from('user:secret').toString('base64');
+    const auths = { 'https://index.docker.io/v1/': { auth } };
+    await writeFile(join(home.folder, '.docker/config.json'), JSON.stringify({ auths }));
+    const image = await pull('app:1');
+    expect(image.manifestDigest).toBe(digest);
+    expect(image.names).toEqual(['docker.io/library/app:1']);
+    expect(other.requests.length).toBeGreaterThan(0);
+    const sent = [...other.requests, ...mirror.requests].map((one) => one.headers.authorization);
+    expect(sent.filter((value) => value !== undefined)).toEqual([]);
+  });
+
+  test('that is not JSON is an error that names it', async () => {
+    await configure('docker/daemon.json', '{');
+    await expect(pull('app:1')).rejects.toMatchObject({
+      code: 'E_IMAGE_REGISTRY',
+      message: expect.stringContaining('docker/daemon.json'),
+    });
+  });
+});
+
+describe("containerd's hosts.toml", () => {
+  test('is asked in its order, and told whom it stands in for', async () => {
+    const digest = serve(mirror, 'cache/team/app:1');
+    await configure(
+      'containerd/certs.d/registry.example/hosts.toml',
+      `server = "http://127.0.0.1:1"
+       [host."http://${other.host}"]
+         capabilities = ["pull", "resolve"]
+       [host."http://${mirror.host}/v2/cache"]
+         override_path = true
+         [host."http://${mirror.host}/v2/cache".header]
+           x-team = "blue"
+      `,
+    );
+    const image = await pull('registry.example/team/app:1');
+    expect(image.manifestDigest).toBe(digest);
+    expect(other.requests.map((one) => one.path)).toContain(
+      '/v2/team/app/manifests/1?ns=registry.example',
+    );
+    expect(mirror.requests.every((one) => one.headers['x-team'] === 'blue')).toBe(true);
+  });
+
+  test('asks a mirror that may not resolve for nothing but digests', async () => {
+    const digest = serve(mirror, 'team/app:1');
+    other.store.tags.set('team/app:1', mirror.store.tags.get('team/app:1') ?? fail());
+    for (const [key, bytes] of mirror.store.blobs) other.store.blobs.set(key, bytes);
+    await configure(
+      'containerd/certs.d/registry.example/hosts.toml',
+      `server = "http://${mirror.host}"
+       [host."http://${other.host}"]
+         capabilities = ["pull"]
+      `,
+    );
+    expect((await pull('registry.example/team/app:1')).manifestDigest).toBe(digest);
+    expect(mirror.requests.map((one) => one.method)).toEqual(['HEAD']);
+    expect(other.paths('GET')).toHaveLength(3);
+    expect(other.paths('HEAD')).toEqual([]);
+  });
+
+  test('ends with what its server says', async () => {
+    await configure(
+      'containerd/certs.d/registry.example/hosts.toml',
+      `server = "http://${mirror.host}"`,
+    );
+    await expect(pull('registry.example/team/app:1')).rejects.toMatchObject({
+      code: 'E_IMAGE_NOT_FOUND',
+    });
+  });
+
+  test('that is not TOML is an error that names it', async () => {
+    await configure('containerd/certs.d/_default/hosts.toml', 'server =');
+    await expect(pull('registry.example/team/app:1')).rejects.toMatchObject({
+      code: 'E_IMAGE_REGISTRY',
+      message: expect.stringContaining('_default/hosts.toml'),
+    });
+  });
+});
+
+describe('registries.conf', () => {
+  test('gives mirrors and another location to the longest prefix that fits', async () => {
+    const digest = serve(mirror, 'hub/app:1');
+    await configure(
+      'containers/registries.conf',
+      `[[registry]]
+       prefix = "registry.example"
+       blocked = true
+       [[registry]]
+       prefix = "registry.example/team"
+       location = "${mirror.host}/hub"
+       [[registry.mirror]]
+       location = "${other.host}/elsewhere"
+       insecure = true
+      `,
+    );
+    const image = await pull('registry.example/team/app:1');
+    expect(image.manifestDigest).toBe(digest);
+    expect(image.names).toEqual(['registry.example/team/app:1']);
+    await expect(pull('registry.example/teams/app:1')).rejects.toMatchObject({
+      code: 'E_IMAGE_DENIED',
+      message: expect.stringContaining('is blocked in'),
+    });
+  });
+
+  test('speaks in the clear with a mirror that is insecure, and keeps one to digests', async () => {
+    const digest = serve(mirror, 'team/app:1');
+    serve(other, 'team/app:1');
+    const conf = (from: string): string => `[[registry]]
+       location = "registry.example"
+       [[registry.mirror]]
+       location = "${other.host}"
+       insecure = true
+       pull-from-mirror = "${from}"
+       [[registry.mirror]]
+       location = "${mirror.host}"
+       insecure = true
+      `;
+    await configure('containers/registries.conf.d/10-mirrors.conf', conf('digest-only'));
+    expect((await pull('registry.example/team/app:1')).manifestDigest).toBe(digest);
+    expect(other.requests).toEqual([]);
+    await pull(`registry.example/team/app@${digest}`);
+    expect(other.requests.length).toBeGreaterThan(0);
+    await configure('containers/registries.conf.d/10-mirrors.conf', conf('sometimes'));
+    await expect(pull('registry.example/team/app:1')).rejects.toThrow(
+      'pull-from-mirror cannot be sometimes',
+    );
+  });
+});
+
+describe('a proxy', () => {
+  test('is used for what is not exempt, and told its own credentials only', async () => {
+    const digest = serve(mirror, 'team/app:1');
+    const proxy = await startProxy(mirror.port);
+    try {
+      const env = {
+        OCUP_INSECURE_REGISTRIES: 'registry.example:5000',
+        HTTP_PROXY: `http://me:secret@127.0.0.1:${proxy.port}`,
+      };
+      const image = await pull('registry.example:5000/team/app:1', env);
+      expect(image.manifestDigest).toBe(digest);
+      expect(proxy.credentials).toContain(`Basic ${Buffer.from('me:secret').toString('base64')}`);
+      const seen = mirror.requests.map((one) => one.headers['proxy-authorization']);
+      expect(seen.filter((value) => value !== undefined)).toEqual([]);
+      const exempt = { ...env, NO_PROXY: '.example' };
+      await expect(pull('registry.example:5000/team/app:1', exempt)).rejects.toMatchObject({
+        message: expect.stringMatching(/no such host|getaddrinfo/),
+      });
+    } finally {
+      await proxy.stop();
+    }
+  });
+});
+
+function fail(): never {
+  throw new Error('no such image');
+}
+
+/** A proxy that tunnels whatever it is asked for to one port. */
+async function startProxy(
+  port: number,
+): Promise<{ readonly port: number; readonly credentials: string[]; stop(): Promise<void> }> {
+  const credentials: string[] = [];
+  const sockets = new Set<Socket>();
+  const server = createServer((_, response) => response.writeHead(501).end());
+  server.on('connect', (request, client: Socket, head) => {
+    credentials.push(request.headers['proxy-authorization'] ?? '');
+    const upstream = connect(port, '127.0.0.1', () => {
+      client.write('HTTP/1.1 200 Connection established\r\n\r\n');
+      upstream.write(head);
+      client.pipe(upstream).pipe(client);
+    });
+    for (const socket of [client, upstream]) {
+      sockets.add(socket);
+      socket.on('error', () => undefined);
+    }
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  return {
+    port: (server.address() as AddressInfo).port,
+    credentials,
+    stop: () =>
+      new Promise((done) => {
+        for (const socket of sockets) socket.destroy();
+        server.close(() => done());
+      }),
+  };
+}
