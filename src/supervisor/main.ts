@@ -16,7 +16,8 @@ import { openSupervisor } from './supervisor.ts';
 /** The one who holds the lock may be ending itself, or be about to listen. */
 const LOCK_TIMEOUT_MS = 10_000;
 const LOCK_PAUSE_MS = 10;
-const DEFAULT_IDLE_MS = 1000;
+/** Long enough that whoever takes a project down and up again finds everything warm. */
+const DEFAULT_IDLE_MS = 10_000;
 
 /**
  * `supervisor.cjs [--ready-fd N]`: becomes the user's supervisor, or leaves that to the one that runs. Writes

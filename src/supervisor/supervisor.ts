@@ -1,6 +1,7 @@
 import { chmod, mkdir, rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { basename, join as joinPath } from 'node:path';
+import { Calm } from '../base/calm.ts';
 import { messageOf, OcupError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { probeHost, specHost } from '../host/facts.ts';
@@ -70,7 +71,9 @@ export async function openSupervisor(options: SupervisorOptions): Promise<Superv
     isBusy: () => openConnections > 0 || rooms.containers.hasActive || commandHost.isBusy,
     onIdle: signals.requestShutdown,
   });
+  const calm = new Calm();
   const update = (): void => {
+    calm.stir();
     idle.update();
     commandHost.update();
   };

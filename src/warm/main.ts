@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
 import { Socket } from 'node:net';
+import { Calm } from '../base/calm.ts';
 import { messageOf } from '../base/errors.ts';
 import { type HandedStreams, listenUnix, openCommandDoor } from '../native/command-door.ts';
 import { peerCredentials } from '../native/processes.ts';
@@ -26,7 +27,9 @@ function main(): void {
   const running = new Map<number, Request>();
   let isEnding = false;
 
+  const calm = new Calm();
   const onChange = (): void => {
+    calm.stir();
     if (!report.destroyed) report.write(`${running.size}\n`);
     if (isEnding && running.size === 0) process.exit(0);
   };

@@ -32,7 +32,12 @@ export class OcupHome {
   private readonly before = machineState();
 
   get env(): Record<string, string> {
-    return { OCUP_DATA_DIR: join(this.folder, 'data'), OCUP_RUN_DIR: join(this.folder, 'run') };
+    return {
+      OCUP_DATA_DIR: join(this.folder, 'data'),
+      OCUP_RUN_DIR: join(this.folder, 'run'),
+      // What is left is looked at once the supervisor has gone: not the ten seconds it stays for users.
+      OCUP_IDLE_MS: '1000',
+    };
   }
 
   get supervisorSocket(): string {
