@@ -16,8 +16,8 @@ namespace ocup {
 namespace {
 
 constexpr int kStreams = 3;
-/** About what Node.js takes to start: a host that is busy for longer is not waited for. */
-constexpr int kAnswerTimeoutMs = 150;
+/** A host that is busy for longer than a few starts of Node.js is not waited for. */
+constexpr int kAnswerTimeoutMs = 400;
 
 UniqueFd connect_to(const std::string& path) {
   sockaddr_un address = {};

@@ -1,4 +1,5 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { hostname as hostnameOfMachine } from 'node:os';
 import { messageOf, OcupError } from '../base/errors.ts';
 import { buildSpec, type SpecInput } from '../bundle/build-spec.ts';
@@ -80,8 +81,8 @@ export async function writeBundle(record: ContainerRecord, context: BundleContex
     initPath: config.hasInit ? executablePath('ocup-init') : undefined,
     host: context.host,
   });
-  await mkdir(paths.bundle, { recursive: true });
-  await writeFile(paths.spec, formatSpec(spec));
+  mkdirSync(paths.bundle, { recursive: true });
+  writeFileSync(paths.spec, formatSpec(spec));
 }
 
 /** The spec of a bundle that other tools run. @throws as `writeBundle` */

@@ -1,4 +1,5 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import {
   containerResolvConf,
   formatHostname,
@@ -24,12 +25,11 @@ export async function writeEtcFiles(
   const { config } = record;
   const hostConf = parseResolvConf(await readFileIfThere('/etc/resolv.conf'));
   const hasNames = config.networkMode.kind === 'networks';
-  await Promise.all([
-    writeFile(paths.hostname, formatHostname(hostname)),
-    writeFile(paths.resolvConf, formatResolvConf(containerResolvConf(config, hostConf, hasNames))),
-    // Until the addresses are known; the mount needs the file.
-    writeFile(paths.hosts, ''),
-  ]);
+  writeFileSync(paths.hostname, formatHostname(hostname));
+  const resolvConf = containerResolvConf(config, hostConf, hasNames);
+  writeFileSync(paths.resolvConf, formatResolvConf(resolvConf));
+  // Until the addresses are known; the mount needs the file.
+  writeFileSync(paths.hosts, '');
 }
 
 /** Fills in `hosts`, once the addresses are known. */
@@ -53,7 +53,7 @@ export async function writeHosts(
     ),
   });
   const hosts = isOnHost ? await readFileIfThere('/etc/hosts') : '';
-  await writeFile(paths.hosts, `${hosts}${content}`);
+  writeFileSync(paths.hosts, `${hosts}${content}`);
 }
 
 async function readFileIfThere(path: string): Promise<string> {

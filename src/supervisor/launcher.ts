@@ -1,4 +1,5 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { isOcupError, OcupError } from '../base/errors.ts';
 import { KeyedMutex } from '../base/keyed-mutex.ts';
 import { Scope } from '../base/scope.ts';
@@ -170,9 +171,10 @@ export class Launcher {
     hostname: string,
   ): Promise<void> {
     const { upper, work, rootfs, runFolder } = paths;
+    // Blocking: handing such small steps to threads and back costs more than they take.
+    mkdirSync(runFolder, { recursive: true, mode: 0o700 });
+    for (const folder of [upper, work, rootfs]) mkdirSync(folder, { recursive: true });
     await Promise.all([
-      mkdir(runFolder, { recursive: true, mode: 0o700 }),
-      ...[upper, work, rootfs].map((folder) => mkdir(folder, { recursive: true })),
       ensureMountSources(this.sources(record)),
       ...(joinsOthers(record.config) ? [this.writeBundle(record, paths)] : []),
     ]);
@@ -187,7 +189,7 @@ export class Launcher {
     const make = async (): Promise<ShimReady> => {
       const copyUps = locks.length === 0 ? [] : await findCopyUps(record.mounts, volumes);
       const config = await this.shimConfig(record, paths, copyUps);
-      await writeFile(paths.shimConfig, JSON.stringify(config), { mode: 0o600 });
+      writeFileSync(paths.shimConfig, JSON.stringify(config), { mode: 0o600 });
       return spawnShim(paths.runFolder, { PATH: this.options.environment['PATH'] ?? '' });
     };
     const locked = locks.reduce<() => Promise<ShimReady>>(

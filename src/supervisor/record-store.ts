@@ -1,6 +1,7 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeFileAtomic } from '../base/atomic-file.ts';
+import { replaceFile, writeFileAtomic } from '../base/atomic-file.ts';
 import { findErrno, isOcupError, messageOf } from '../base/errors.ts';
 import { listOf, objectOf, parseShape, text } from '../base/shape.ts';
 import { type Life, LIFE_AT_CREATION } from './life.ts';
@@ -28,7 +29,6 @@ const CREATING = 'creating.json';
 /** The folder `<data>/containers`: one folder a container, with its record and its state. */
 export class RecordStore {
   private readonly root: string;
-  private readonly writers = new Map<string, StateWriter>();
 
   constructor(dataDir: string) {
     this.root = join(dataDir, 'containers');
@@ -59,10 +59,11 @@ export class RecordStore {
    * Notes a container that is about to be made. Until `commit` it does not count, and `load` gives back the
    * volumes that were made for it.
    */
-  async begin(record: ContainerRecord, newVolumes: readonly string[]): Promise<void> {
-    await mkdir(this.folder(record.id), { recursive: true, mode: 0o711 });
+  begin(record: ContainerRecord, newVolumes: readonly string[]): Promise<void> {
+    mkdirSync(this.folder(record.id), { recursive: true, mode: 0o711 });
     const content = JSON.stringify({ newVolumes });
-    await writeFile(join(this.folder(record.id), CREATING), content, { mode: 0o600 });
+    writeFileSync(join(this.folder(record.id), CREATING), content, { mode: 0o600 });
+    return Promise.resolve();
   }
 
   /** Makes it count; durable when it resolves. */
@@ -82,18 +83,17 @@ export class RecordStore {
    * power either, and a state that got lost then reads as one that ended.
    */
   writeLife(id: string, life: Life): Promise<void> {
-    let writer = this.writers.get(id);
-    if (writer === undefined) {
-      writer = new StateWriter(join(this.folder(id), 'state.json'));
-      this.writers.set(id, writer);
+    try {
+      const content = `${JSON.stringify({ version: 1, life })}\n`;
+      replaceFile(join(this.folder(id), 'state.json'), content, 0o600);
+      return Promise.resolve();
+    } catch (error) {
+      return Promise.reject(error instanceof Error ? error : new Error(String(error)));
     }
-    return writer.write(life);
   }
 
   /** Removes the container's folder with all that is in it; idempotent. */
   async remove(id: string): Promise<void> {
-    await this.writers.get(id)?.settled();
-    this.writers.delete(id);
     const trash = join(this.root, `${REMOVED_PREFIX}${id}`);
     try {
       await rename(this.folder(id), trash);
@@ -134,38 +134,6 @@ function parseBegun(content: string): Begun {
     code: 'E_RECORD_DAMAGED',
     name: `${CREATING}: record`,
   });
-}
-
-/** Writes the newest state, one write at a time. */
-class StateWriter {
-  private readonly path: string;
-  private next: Life | undefined;
-  private writing: Promise<void> | undefined;
-
-  constructor(path: string) {
-    this.path = path;
-  }
-
-  write(life: Life): Promise<void> {
-    this.next = life;
-    if (this.writing !== undefined) return this.writing.then(() => this.flush());
-    return this.flush();
-  }
-
-  async settled(): Promise<void> {
-    await this.writing?.catch(() => undefined);
-  }
-
-  private flush(): Promise<void> {
-    if (this.writing !== undefined) return this.writing;
-    if (this.next === undefined) return Promise.resolve();
-    const content = `${JSON.stringify({ version: 1, life: this.next })}\n`;
-    this.next = undefined;
-    this.writing = writeFileAtomic(this.path, content, { mode: 0o600, sync: false }).finally(() => {
-      this.writing = undefined;
-    });
-    return this.writing;
-  }
 }
 
 /** Undefined where the file is missing or was damaged. */

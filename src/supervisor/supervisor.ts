@@ -59,11 +59,13 @@ export async function openSupervisor(options: SupervisorOptions): Promise<Superv
     runtime: () => findRuntime({ wanted: undefined, searchPath: '', root: paths.runtimeRoot }),
   });
   let openConnections = 0;
+  let hasRun = false;
   const commandHost: CommandHost = new CommandHost({
     socketPath: paths.commandSocket,
     environment: options.environment,
     logger,
-    isWanted: () => rooms.containers.hasActive,
+    // Also for a while after the last one has ended: the next `up` is likely then.
+    isWanted: () => (hasRun ||= rooms.containers.hasActive),
     onChange: () => idle.update(),
   });
   const idle: IdleWatch = new IdleWatch({
