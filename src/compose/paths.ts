@@ -38,8 +38,13 @@ export function resolvePath(path: string, base: PathBase): string {
     path.startsWith('\\\\')
   )
     return path;
-  if (path === '~' || path.startsWith('~/')) return join(base.home, path.slice(1));
-  return join(base.folder, path);
+  if (path === '~' || path.startsWith('~/')) return clean(join(base.home, path.slice(1)));
+  return clean(join(base.folder, path));
+}
+
+/** Without a slash at the end. */
+function clean(path: string): string {
+  return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
 }
 
 type Resolver = (node: RawNode, base: PathBase) => RawNode;
