@@ -51,6 +51,14 @@ export async function awaitReady(
 async function awaitContainer(container: Container, options: ReadyOptions): Promise<void> {
   const { client, view, signal } = options;
   const id = `Container ${container.config.name}`;
+  if (container.state === 'restarting') {
+    // Between two runs nothing can be said of its health.
+    view.show({ id, status: 'working', text: 'Waiting' });
+    const params = { container: container.id, condition: 'running' } as const;
+    const result = await client.call('container.wait', params, { signal });
+    await awaitContainer(result.container, options);
+    return;
+  }
   if (container.health !== 'none' && container.state !== 'exited') {
     view.show({ id, status: 'working', text: 'Waiting' });
     const params = { container: container.id, condition: 'healthy' } as const;

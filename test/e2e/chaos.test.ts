@@ -1,0 +1,153 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { eventually } from '../support/eventually.ts';
+import { OcupHome } from '../support/ocup.ts';
+import { processesNaming } from '../support/supervisor-home.ts';
+
+const OCUP = resolve(import.meta.dirname, '../../bin/ocup');
+const ROUNDS = 10;
+
+/** Each service runs one `sleep` with a length of its own, by which its process is counted. */
+const LENGTHS: Readonly<Record<string, string>> = {
+  base: '910001',
+  left: '910002',
+  right: '910003',
+  top: '910004',
+  loop: '910005',
+};
+
+const COMPOSE = `
+name: chaos
+services:
+  base:
+    image: "rootfs:/"
+    command: [sleep, "${LENGTHS['base']}"]
+    healthcheck: { test: [CMD, "true"], interval: 1s }
+  left:
+    image: "rootfs:/"
+    command: [sleep, "${LENGTHS['left']}"]
+    depends_on: { base: { condition: service_healthy } }
+  right:
+    image: "rootfs:/"
+    command: [sleep, "${LENGTHS['right']}"]
+    depends_on: [base]
+    volumes: [data:/data]
+  top:
+    image: "rootfs:/"
+    command: [sleep, "${LENGTHS['top']}"]
+    depends_on: [left, right]
+  loop:
+    image: "rootfs:/"
+    command: [sleep, "${LENGTHS['loop']}"]
+    restart: always
+volumes: { data: }
+`;
+
+/** Numbers from 0 to 1, the same for a seed. */
+function randomFrom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+describe('kill -9 at random moments', () => {
+  const home = new OcupHome();
+  let project = '';
+
+  beforeAll(async () => {
+    project = await mkdtemp(join(tmpdir(), 'ocup-chaos-'));
+    await writeFile(join(project, 'compose.yaml'), COMPOSE);
+  });
+
+  afterAll(async () => {
+    await home.run(['down', '-v', '-t', '0'], { cwd: project });
+    await rm(project, { recursive: true, force: true });
+    await home.close();
+  });
+
+  function begin(...args: readonly string[]): { child: ChildProcess; ended: Promise<unknown> } {
+    const env = { ...process.env, ...home.env, NODE_OPTIONS: '' };
+    const child = spawn(OCUP, args, { cwd: project, env, stdio: 'ignore' });
+    return { child, ended: new Promise((done) => child.once('close', done)) };
+  }
+
+  function pidsOf(word: string): number[] {
+    return processesNaming(home.folder)
+      .filter((text) => text.includes(word))
+      .map((text) => Number(text.split(' ')[1]));
+  }
+
+  function killNow(pid: number): void {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // it has ended by itself
+    }
+  }
+
+  function strike(kind: string, command: ChildProcess, random: () => number): void {
+    if (kind === 'command' || kind === 'all') command.kill('SIGKILL');
+    if (kind === 'supervisor' || kind === 'all') pidsOf('supervisor.cjs').forEach(killNow);
+    const shims = pidsOf('ocup-shim');
+    if (kind === 'all') shims.forEach(killNow);
+    const one = shims[Math.floor(random() * shims.length)];
+    if (kind === 'shim' && one !== undefined) killNow(one);
+  }
+
+  /** The containers' processes, counted by their lengths of sleep. */
+  function sleepers(): Record<string, number> {
+    const all = processesNaming('9100');
+    return Object.fromEntries(
+      Object.entries(LENGTHS).map(([service, length]) => [
+        service,
+        all.filter((text) => text.trimEnd().endsWith(`sleep ${length}`)).length,
+      ]),
+    );
+  }
+
+  test.each(Array.from({ length: ROUNDS }, (_, index) => index + 1))(
+    'the next up and down converge, and nothing is doubled or left (seed %d)',
+    async (seed) => {
+      const random = randomFrom(seed * 7919);
+      const kinds = ['supervisor', 'shim', 'command', 'all'];
+      const up = begin('up', '-d');
+      await sleep(random() * 900);
+      strike(kinds[Math.floor(random() * kinds.length)] ?? 'all', up.child, random);
+      await up.ended;
+      // One that is struck in the very moment may be seen running once more.
+      let said = '';
+      await eventually(
+        async () => {
+          const { code, stderr } = await home.run(['up', '-d', '--wait'], { cwd: project });
+          said = stderr;
+          return code === 0 && Object.values(sleepers()).every((count) => count === 1);
+        },
+        20_000,
+        'one process for each service',
+      ).catch((error: unknown) => {
+        throw new Error(`${String(error)}: ${JSON.stringify(sleepers())}\n${said}`);
+      });
+      const { stdout } = await home.succeed(['ps', '--format', '{{.Service}} {{.State}}'], {
+        cwd: project,
+      });
+      expect(stdout.trim().split('\n').sort()).toEqual(
+        Object.keys(LENGTHS)
+          .sort()
+          .map((service) => `${service} running`),
+      );
+      const down = begin('down', '-t', '0');
+      await sleep(random() * 400);
+      strike(kinds[Math.floor(random() * kinds.length)] ?? 'all', down.child, random);
+      await down.ended;
+      await home.succeed(['down', '-t', '0'], { cwd: project });
+      expect(sleepers()).toEqual({ base: 0, left: 0, right: 0, top: 0, loop: 0 });
+      expect(pidsOf('ocup-shim')).toEqual([]);
+    },
+  );
+});
