@@ -1,12 +1,15 @@
 import type { CommandDefinition } from './command.ts';
 import { doctorCommand, missingCommands, versionCommand } from './commands/about.ts';
+import { attachCommand } from './commands/attach.ts';
 import { bundleCommand } from './commands/bundle.ts';
 import { checkCommand } from './commands/check.ts';
+import { completeCommand, completionCommand } from './commands/completion.ts';
 import { configCommand } from './commands/config.ts';
 import { createCommand, scaleCommand } from './commands/create.ts';
 import { cpCommand } from './commands/cp.ts';
 import { downCommand } from './commands/down.ts';
 import { envCommand } from './commands/env.ts';
+import { eventsCommand } from './commands/events.ts';
 import { execCommand } from './commands/exec.ts';
 import { graphCommand } from './commands/graph.ts';
 import {
@@ -31,17 +34,12 @@ import {
 import { imagesCommand, lsCommand, networkLsCommand, volumesCommand } from './commands/listings.ts';
 import { loginCommand, logoutCommand } from './commands/login.ts';
 import { logsCommand } from './commands/logs.ts';
-import {
-  attachCommand,
-  eventsCommand,
-  portCommand,
-  topCommand,
-  waitCommand,
-} from './commands/observing.ts';
+import { portCommand, topCommand, waitCommand } from './commands/observing.ts';
 import { planCommand } from './commands/plan.ts';
 import { psCommand } from './commands/ps.ts';
 import { pullCommand } from './commands/pull.ts';
 import { runCommand } from './commands/run.ts';
+import { statsCommand } from './commands/stats.ts';
 import { upCommand } from './commands/up.ts';
 import { whyCommand } from './commands/why.ts';
 
@@ -74,6 +72,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
   attachCommand,
   cpCommand,
   topCommand,
+  statsCommand,
   portCommand,
   eventsCommand,
   lsCommand,
@@ -94,6 +93,8 @@ export const COMMANDS: readonly CommandDefinition[] = [
   loginCommand,
   logoutCommand,
   doctorCommand,
+  completionCommand,
   versionCommand,
+  completeCommand(() => COMMANDS),
   ...missingCommands,
 ];

@@ -3,6 +3,7 @@ import { OcupError } from '../base/errors.ts';
 import type { FrameStream } from '../wire/client.ts';
 import { FRAME } from '../wire/frames.ts';
 import { parseWireError } from '../wire/wire-error.ts';
+import { DetachFilter } from './detach-keys.ts';
 import type { CommandContext, SignalName, Unsubscribe } from './context.ts';
 import { writeText } from './write-text.ts';
 
@@ -13,6 +14,8 @@ export interface RelayOptions {
   readonly hasTty: boolean;
   /** Whether signals that come to us go to the process. */
   readonly hasSignals: boolean;
+  /** Keys that leave the process running and end this with 0. */
+  readonly detachKeys?: readonly number[];
 }
 
 /**
@@ -27,11 +30,20 @@ export async function relayProcess(
   options: RelayOptions,
 ): Promise<number> {
   const undo: Unsubscribe[] = [];
+  const detaching = { isDetached: false };
+  const detach = (): void => {
+    detaching.isDetached = true;
+    stream.close();
+  };
+  const filter = new DetachFilter(options.detachKeys ?? []);
   try {
     if (options.hasTty) undo.push(holdTerminal(stream, context, options.hasStdin));
-    if (options.hasStdin) undo.push(sendInput(stream, context));
+    if (options.hasStdin) undo.push(sendInput(stream, context, { filter, detach }));
     if (options.hasSignals) undo.push(sendSignals(stream, context));
     return await receive(stream, context);
+  } catch (error) {
+    if (detaching.isDetached) return 0;
+    throw error;
   } finally {
     for (const end of undo.reverse()) end();
     stream.close();
@@ -74,9 +86,18 @@ function holdTerminal(
   };
 }
 
-function sendInput(stream: FrameStream, context: CommandContext): Unsubscribe {
+function sendInput(
+  stream: FrameStream,
+  context: CommandContext,
+  { filter, detach }: { readonly filter: DetachFilter; readonly detach: () => void },
+): Unsubscribe {
   const input = context.stdin.stream;
-  const onData = (chunk: Buffer): void => {
+  const onData = (typed: Buffer): void => {
+    const { passed: chunk, isDetached } = filter.push(typed);
+    if (isDetached) {
+      detach();
+      return;
+    }
     // The next chunk is read when this one has gone: a slow process holds up whoever writes to us.
     input.pause();
     stream.send(FRAME.stdin, chunk).then(

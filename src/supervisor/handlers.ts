@@ -27,11 +27,16 @@ export function makeHandlers(rooms: Rooms): Handlers {
     ...networkHandlers(rooms),
     ...volumeHandlers(rooms),
     ...containerHandlers(rooms),
-    'events.follow': async ({ labels }, call) => {
-      await call.send({ kind: 'begun' });
-      const stop = rooms.events.follow((fact) => {
+    'events.follow': async ({ labels, since }, call) => {
+      const from = parseTime(since);
+      const tell = (fact: Event): void => {
         if (isAbout(fact, labels)) void call.send({ kind: 'fact', fact }).catch(() => undefined);
-      });
+      };
+      const earlier = from === undefined ? [] : rooms.events.since(from);
+      // Nothing is waited for in between: what happens from here on is neither lost nor told twice.
+      const stop = rooms.events.follow(tell);
+      for (const fact of earlier) tell(fact);
+      await call.send({ kind: 'begun' });
       if (!call.signal.aborted) await once(call.signal, 'abort');
       stop();
       return {};

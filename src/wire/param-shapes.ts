@@ -80,7 +80,10 @@ export const PARAM_SHAPES: { readonly [M in MethodName]: Shape<Params<M>> } = {
     since: optional(text),
     until: optional(text),
   }),
-  'events.follow': byLabels,
+  'events.follow': objectOf<Params<'events.follow'>>({
+    labels: mapOf(text),
+    since: optional(text),
+  }),
   'bundle.create': objectOf<Params<'bundle.create'>>({ config: containerConfigShape, path: text }),
 };
 

@@ -178,7 +178,11 @@ export interface Methods extends ImageCalls {
 
   /** Facts from now on until the caller hangs up; the first event line says that it has begun. */
   'events.follow': Call<
-    { readonly labels: Readonly<Record<string, string>> },
+    {
+      readonly labels: Readonly<Record<string, string>>;
+      /** RFC 3339: those that are remembered from then on come first. */
+      readonly since: string | undefined;
+    },
     None,
     { readonly kind: 'begun' } | { readonly kind: 'fact'; readonly fact: Event }
   >;

@@ -64,7 +64,6 @@ const MISSING: Readonly<Record<string, string | undefined>> = {
   commit: undefined,
   export: 'use ocup bundle SERVICE -o DIR',
   publish: undefined,
-  stats: 'use ocup top',
   watch: undefined,
 };
 

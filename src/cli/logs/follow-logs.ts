@@ -42,7 +42,7 @@ export async function followLogs(params: LogParams, options: FollowOptions): Pro
   };
   const events = client.call(
     'events.follow',
-    { labels: { [LABEL.project]: project } },
+    { labels: { [LABEL.project]: project }, since: undefined },
     {
       signal: either,
       onEvent: (event) => {

@@ -50,7 +50,7 @@ export class RunMonitor {
     client
       .call(
         'events.follow',
-        { labels: { [LABEL.project]: project } },
+        { labels: { [LABEL.project]: project }, since: undefined },
         {
           signal,
           onEvent: (event) => {

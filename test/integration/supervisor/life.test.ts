@@ -35,7 +35,7 @@ async function watchActions(
   const follow = home
     .call(
       'events.follow',
-      { labels: {} },
+      { labels: {}, since: undefined },
       {
         signal: controller.signal,
         onEvent: (event) => (event.kind === 'begun' ? begun?.() : seen.push(event.fact)),
