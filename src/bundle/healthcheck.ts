@@ -1,4 +1,4 @@
-import type { HealthcheckConfig, ReadyProbe } from '../model/container.ts';
+import type { HealthcheckConfig, ReadyProbe } from '../model/healthcheck.ts';
 import type { ImageConfig, ImageHealthcheck } from '../model/image-config.ts';
 
 /** A probe, complete. */

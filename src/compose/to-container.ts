@@ -2,12 +2,12 @@ import { isAbsolute, resolve } from 'node:path';
 import type {
   ContainerConfig,
   DeviceMapping,
-  HealthcheckConfig,
   PortBinding,
   Resources,
   RestartPolicy,
   Ulimit,
 } from '../model/container.ts';
+import type { HealthcheckConfig } from '../model/healthcheck.ts';
 import type { JsonObject } from '../model/project.ts';
 import { type Conversion, refuse, refuseUnsupported } from './conversion.ts';
 import { findDurationNs } from './duration.ts';

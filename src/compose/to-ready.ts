@@ -1,4 +1,4 @@
-import type { HealthcheckConfig, ReadyProbe } from '../model/container.ts';
+import type { HealthcheckConfig, ReadyProbe } from '../model/healthcheck.ts';
 import type { Json, JsonObject } from '../model/project.ts';
 import { type Conversion, refuse } from './conversion.ts';
 import { isObject, numberAt, objectAt, textAt } from './fields.ts';

@@ -1,4 +1,5 @@
-import type { ContainerConfig, HealthcheckConfig, Labels, RestartPolicy } from './container.ts';
+import type { ContainerConfig, Labels, RestartPolicy } from './container.ts';
+import type { HealthcheckConfig } from './healthcheck.ts';
 import type { NetworkConfig, VolumeConfig } from './network.ts';
 
 /** Where a value stands: line and column count from 1. */

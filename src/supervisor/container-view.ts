@@ -1,5 +1,6 @@
 import { resolveArgs } from '../bundle/process-args.ts';
-import type { Container, ProbeResult } from '../model/container.ts';
+import type { Container } from '../model/container.ts';
+import type { ProbeResult } from '../model/healthcheck.ts';
 import { type Life, stateOf } from './life.ts';
 import type { ContainerRecord } from './record.ts';
 

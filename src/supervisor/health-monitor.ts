@@ -1,6 +1,6 @@
 import { findComparableTime } from '../base/comparable-time.ts';
 import type { Healthcheck } from '../bundle/healthcheck.ts';
-import type { ProbeResult, ReadyProbe } from '../model/container.ts';
+import type { ProbeResult, ReadyProbe } from '../model/healthcheck.ts';
 import { timestamp } from './clock.ts';
 import { firstProbeDelay, type HealthState, nextProbeDelay } from './health.ts';
 import { readProcess } from './process-file.ts';

@@ -1,7 +1,7 @@
 import { delay, withDeadline } from '../base/abort.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Healthcheck } from '../bundle/healthcheck.ts';
-import type { ProbeResult } from '../model/container.ts';
+import type { ProbeResult } from '../model/healthcheck.ts';
 import type { Process } from '../model/runtime-spec.ts';
 import { FRAME } from '../wire/frames.ts';
 import { timestamp } from './clock.ts';

@@ -15,7 +15,6 @@ import type {
   ContainerConfig,
   DeviceMapping,
   Endpoint,
-  HealthcheckConfig,
   Hook,
   Hooks,
   Logging,
@@ -23,11 +22,11 @@ import type {
   NamespaceMode,
   NetworkMode,
   PortBinding,
-  ReadyProbe,
   Resources,
   RestartPolicy,
   Ulimit,
 } from '../model/container.ts';
+import type { HealthcheckConfig, ReadyProbe } from '../model/healthcheck.ts';
 import type { AddressPool, NetworkConfig, VolumeConfig } from '../model/network.ts';
 
 const texts = listOf(text);

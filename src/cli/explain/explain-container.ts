@@ -1,5 +1,6 @@
 import { unreachable } from '../../base/unreachable.ts';
-import type { Container, ProbeResult } from '../../model/container.ts';
+import type { Container } from '../../model/container.ts';
+import type { ProbeResult } from '../../model/healthcheck.ts';
 import { explainExit } from '../../model/exit-cause.ts';
 import { formatAgo, formatDuration } from '../format/duration.ts';
 

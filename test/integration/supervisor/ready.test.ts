@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { HealthcheckConfig, ReadyProbe } from '../../../src/model/container.ts';
+import type { HealthcheckConfig, ReadyProbe } from '../../../src/model/healthcheck.ts';
 import { eventually } from '../../support/eventually.ts';
 import { shellConfig, SupervisorHome } from '../../support/supervisor-home.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { resolveHealthcheck } from '../../../src/bundle/healthcheck.ts';
-import type { HealthcheckConfig } from '../../../src/model/container.ts';
+import type { HealthcheckConfig } from '../../../src/model/healthcheck.ts';
 import type { ImageHealthcheck } from '../../../src/model/image-config.ts';
 
 const UNSET: HealthcheckConfig = {
