@@ -60,12 +60,24 @@ UniqueFd container_user_namespace(const Spec& spec) {
   return make_user_namespace(spec.uid_mappings, spec.gid_mappings);
 }
 
+std::string source_path(const Mount& mount, const std::string& bundle) {
+  return mount.source.starts_with("/") ? mount.source : bundle + "/" + mount.source;
+}
+
+/** Empty when there is none: the first process finds the words for it. */
+UniqueFd copy_source(const Mount& mount, const std::string& bundle) {
+  try {
+    return clone_mount(AT_FDCWD, source_path(mount, bundle), mount.options.is_recursive);
+  } catch (const SysError&) {
+    return {};
+  }
+}
+
 UniqueFd make_one(const Spec& spec, const std::string& bundle, const Mount& mount) {
   const UniqueFd user_ns = mount.uid_mappings.empty()
                                ? container_user_namespace(spec)
                                : make_user_namespace(mount.uid_mappings, mount.gid_mappings);
-  const std::string path =
-      mount.source.starts_with("/") ? mount.source : bundle + "/" + mount.source;
+  const std::string path = source_path(mount, bundle);
   UniqueFd copy = clone_mount(AT_FDCWD, path, mount.options.is_recursive);
   try {
     map_mount_ids(copy.get(), user_ns.get(), mount.options.is_id_mapped_recursively, path);
@@ -83,9 +95,12 @@ UniqueFd make_one(const Spec& spec, const std::string& bundle, const Mount& moun
 std::vector<UniqueFd> make_idmapped_mounts(const Spec& spec, const std::string& bundle) {
   std::vector<UniqueFd> mounts;
   for (size_t i = 0; i < spec.mounts.size(); ++i) {
-    if (!spec.mounts[i].options.is_id_mapped) continue;
+    const Mount& mount = spec.mounts[i];
+    const bool may_be_closed = mount.options.is_bind && spec.has_namespace(CLONE_NEWUSER);
+    if (!mount.options.is_id_mapped && !may_be_closed) continue;
     mounts.resize(spec.mounts.size());
-    mounts[i] = make_one(spec, bundle, spec.mounts[i]);
+    mounts[i] =
+        mount.options.is_id_mapped ? make_one(spec, bundle, mount) : copy_source(mount, bundle);
   }
   return mounts;
 }

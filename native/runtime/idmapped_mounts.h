@@ -10,9 +10,10 @@ namespace ocup {
 
 /**
  * Copies of the sources of all id-mapped mounts, detached and mapped, each at the index of its
- * mount in `spec.mounts`; the others are empty, and so is the list when there are none. Made by the
- * runtime, before the container is: mapping takes privileges over the file system itself, which a
- * container in a user namespace of its own lacks. Throws SysError, UserError.
+ * mount in `spec.mounts`, and in a user namespace plain copies of all other bound sources, which
+ * its root may be unable to walk to; the others are empty, and so is the list when there are none.
+ * Made by the runtime, before the container is: mapping takes privileges over the file system
+ * itself, which a container in a user namespace of its own lacks. Throws SysError, UserError.
  */
 std::vector<UniqueFd> make_idmapped_mounts(const Spec& spec, const std::string& bundle);
 

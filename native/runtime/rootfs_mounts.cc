@@ -126,15 +126,21 @@ UniqueFd Rootfs::clone_host_mount(const Mount& mount, const std::string& path) {
 }
 
 UniqueFd Rootfs::take_bind_source(const Mount& mount) {
-  if (mount.options.is_id_mapped) {
-    const auto index = static_cast<size_t>(&mount - spec_.mounts.data());
-    UniqueFd copy = std::move(idmapped_mounts_.at(index));
-    apply_own_attributes(copy.get(), mount);
-    apply_attributes(copy.get(), mount);
-    return copy;
+  const auto index = static_cast<size_t>(&mount - spec_.mounts.data());
+  if (!mount.options.is_id_mapped) {
+    const bool is_absolute = mount.source.starts_with("/");
+    try {
+      return clone_host_mount(mount, is_absolute ? mount.source : bundle_ + "/" + mount.source);
+    } catch (const SysError& error) {
+      // The root of a user namespace may not walk through folders that are closed to its host id.
+      const bool has_copy = index < idmapped_mounts_.size() && idmapped_mounts_[index];
+      if (error.error_number() != EACCES || !has_copy) throw;
+    }
   }
-  const bool is_absolute = mount.source.starts_with("/");
-  return clone_host_mount(mount, is_absolute ? mount.source : bundle_ + "/" + mount.source);
+  UniqueFd copy = std::move(idmapped_mounts_.at(index));
+  apply_own_attributes(copy.get(), mount);
+  apply_attributes(copy.get(), mount);
+  return copy;
 }
 
 void Rootfs::mount_bind(const Mount& mount) {
@@ -192,7 +198,13 @@ void Rootfs::mount_new(const Mount& mount) {
     const UniqueFd from = open_in_root(root_.get(), mount.destination, O_RDONLY | O_DIRECTORY);
     const UniqueFd to(::openat(made.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!to) throw SysError(errno, "open", mount.destination);
+    struct stat made_as = {};
+    if (::fstat(to.get(), &made_as) < 0) throw SysError(errno, "stat", mount.destination);
     copy_tree(from.get(), to.get());
+    // A mode that was asked for is not that of the folder below.
+    if (has_option(mount, "mode=") && ::fchmod(to.get(), made_as.st_mode & 07777) < 0) {
+      throw SysError(errno, "chmod", mount.destination);
+    }
     set_mount_attributes(made.get(), mount.options.set, 0, false, mount.destination);
   }
   apply_attributes(made.get(), mount);
