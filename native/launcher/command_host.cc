@@ -17,7 +17,7 @@ namespace {
 
 constexpr int kStreams = 3;
 /** A host that is busy for longer than a few starts of Node.js is not waited for. */
-constexpr int kAnswerTimeoutMs = 400;
+constexpr int kAnswerTimeoutMs = 1000;
 
 UniqueFd connect_to(const std::string& path) {
   sockaddr_un address = {};

@@ -36,6 +36,7 @@ export class CommandHost {
   private pause = START_PAUSE_MS;
   private child: Child | undefined;
   private commands = 0;
+  private isListening = false;
   private isClosed = false;
 
   constructor(options: CommandHostOptions) {
@@ -65,12 +66,11 @@ export class CommandHost {
     if (child === undefined) return;
     closeSync(child.aliveFd);
     if (this.isBusy) return;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, END_TIMEOUT_MS);
-    });
-    await Promise.race([child.ended, late]);
+    // One that is still starting, or hangs, is not waited for: it would come too late and leave its socket.
+    const timer = setTimeout(() => kill(child.pid), this.isListening ? END_TIMEOUT_MS : 0);
+    await child.ended;
     clearTimeout(timer);
+    rmSync(this.options.socketPath, { force: true });
   }
 
   private start(): void {
@@ -99,20 +99,21 @@ export class CommandHost {
       const ended = onProcessExit(pid).then(({ exitCode, signal }) => {
         if (!this.isClosed) closeSync(alive.writeFd);
         this.child = undefined;
+        this.isListening = false;
         if (this.isClosed) return;
         logger.error(`the command host ended: ${signal ?? `exit code ${exitCode ?? -1}`}`);
         this.pause = RESTART_PAUSE_MS;
         this.update();
       });
       this.follow(report.readFd);
-      return { ended, aliveFd: alive.writeFd };
+      return { pid, ended, aliveFd: alive.writeFd };
     } finally {
       closeSync(alive.readFd);
       closeSync(report.writeFd);
     }
   }
 
-  /** Lines with the number of commands that run. */
+  /** Lines with the number of commands that run; the first one once it listens. */
   private follow(fd: number): void {
     const socket = new Socket({ fd, readable: true, writable: false });
     const change = (commands: number): void => {
@@ -121,6 +122,7 @@ export class CommandHost {
     };
     socket.on('data', (chunk: Buffer) => {
       const count = Number(chunk.toString().trimEnd().split('\n').at(-1));
+      this.isListening = true;
       if (Number.isInteger(count)) change(count);
     });
     socket.on('error', () => undefined); // it has gone
@@ -130,9 +132,19 @@ export class CommandHost {
 }
 
 interface Child {
+  readonly pid: number;
   readonly ended: Promise<void>;
   /** Closed, it tells the process to end. */
   readonly aliveFd: number;
+}
+
+/** It may have ended by itself. */
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // it has
+  }
 }
 
 function definedVariables(

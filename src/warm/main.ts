@@ -56,6 +56,7 @@ function main(): void {
   // Left by a host that was killed: whoever starts us is the only supervisor here.
   rmSync(path, { force: true });
   const door = openCommandDoor(listenUnix(path), { accept, hand, drop: end });
+  onChange();
   const supervisor = new Socket({ fd: SUPERVISOR_FD, readable: true, writable: false });
   supervisor.on('error', () => undefined);
   supervisor.on('close', () => {
