@@ -1,0 +1,11 @@
+# Ctrl-C stops the project in order and leaves its containers.
+cat > compose.yaml <<END
+services:
+  app:
+    image: "${IMAGE}"
+    command: ["sh", "-c", "trap 'echo bye; exit 0' TERM; echo ready; while :; do sleep 0.1; done"]
+END
+timeout -s INT 4 docker compose up --no-log-prefix --no-color > out.txt 2>/dev/null
+grep -c ready out.txt
+docker compose ps -a --format '{{.Service}} {{.State}}'
+docker compose down; echo $?
