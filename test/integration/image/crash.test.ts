@@ -132,6 +132,45 @@ describe('a full disk', () => {
   });
 });
 
+describe('a full disk with a file system of its own', () => {
+  test('stops large files in the middle, and lets them in once there is room', async () => {
+    const name = `${registry.host}/large:1`;
+    const layers = layersOf(
+      [{ path: 'first', content: randomBytes(3_000_001) }],
+      [{ path: 'second', content: randomBytes(3_000_512) }],
+    );
+    registry.store.tags.set('large:1', addImage(registry.store, { layers }));
+    const data = home.dataDir;
+    const disk = join(home.folder, 'disk');
+    await home.images.close();
+    execFileSync('truncate', ['-s', '24M', disk]);
+    execFileSync('mkfs.ext4', ['-q', '-F', '-m', '0', disk]);
+    execFileSync('mount', ['-o', 'loop', disk, data]);
+    try {
+      const ballast = join(data, 'ballast');
+      execFileSync('fallocate', ['-l', '13M', ballast]);
+      await home.open();
+      await expect(home.pull(name)).rejects.toMatchObject({
+        code: 'E_IMAGE_UNPACK',
+        message: expect.stringMatching(/No space left on device/),
+      });
+      expect(await home.leftovers()).toEqual([]);
+      await rm(ballast);
+      const image = await home.pull(name);
+      const tops = home.images.layerPaths(image).map((path) => listTree(path).join('\n'));
+      expect(tops.join('\n')).toMatch(/second.* size=3000512[^]*first.* size=3000001/);
+      const { findings } = await home.images.verify({
+        repairs: false,
+        signal: new AbortController().signal,
+      });
+      expect(findings).toEqual([]);
+    } finally {
+      await home.images.close();
+      execFileSync('umount', [data]);
+    }
+  });
+});
+
 /** Kills it so many milliseconds after it began to pull, unless it has ended. */
 async function killAfter(child: ChildProcess, ms: number): Promise<void> {
   const ended = new Promise((done) => child.once('close', done));
