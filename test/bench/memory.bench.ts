@@ -1,12 +1,14 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { callSocket } from '../../src/wire/client.ts';
+import { eventually } from '../support/eventually.ts';
 import { OcupHome } from '../support/ocup.ts';
 import { printTable } from './measure.ts';
 
-const COUNT = 10;
+const COUNT = 30;
 const home = new OcupHome();
 const folder = await mkdtemp(join(tmpdir(), 'ocup-bench-'));
 
@@ -20,6 +22,10 @@ try {
   const info = (await callSocket(home.supervisorSocket, { method: 'system.info', params: {} })) as {
     pid: number;
   };
+  await eventually(() => existsSync(home.commandSocket), 20_000, 'the command host');
+  for (let n = 0; n < 10; n += 1) await home.succeed(['ps'], { cwd: folder });
+  await setTimeout(3_000); // both give memory back once nothing goes on
+  const hosts = processes().filter((one) => one.args.includes(`warm ${home.commandSocket}`));
   const shims = processes().filter(
     (one) => one.args.includes(home.folder) && one.args.includes('ocup-shim'),
   );
@@ -34,6 +40,7 @@ try {
     [
       ['ocup-shim', String(shims.length), kilobytes(shims.map((one) => one.pid))],
       ['supervisor', '1', kilobytes([info.pid])],
+      ['command host', String(hosts.length), kilobytes(hosts.map((one) => one.pid))],
       ['the sleep itself', String(sleeps.length), kilobytes(sleeps.map((one) => one.pid))],
     ],
   );
