@@ -27,6 +27,7 @@ export const ERROR_CODES = [
   'E_IMAGE_STORE',
   'E_IMAGE_UNPACK',
   'E_IMAGE_IN_USE',
+  'E_IMAGE_LOCK',
   // runtime specs and bundles
   'E_BUNDLE_INVALID',
   'E_BUNDLE_USER',

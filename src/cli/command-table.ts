@@ -32,6 +32,8 @@ import {
   unpauseCommand,
 } from './commands/lifecycle.ts';
 import { imagesCommand, lsCommand, networkLsCommand, volumesCommand } from './commands/listings.ts';
+import { lockCommand } from './commands/lock.ts';
+import { outdatedCommand } from './commands/outdated.ts';
 import { loginCommand, logoutCommand } from './commands/login.ts';
 import { logsCommand } from './commands/logs.ts';
 import { portCommand, topCommand, waitCommand } from './commands/observing.ts';
@@ -78,6 +80,8 @@ export const COMMANDS: readonly CommandDefinition[] = [
   lsCommand,
   imagesCommand,
   volumesCommand,
+  lockCommand,
+  outdatedCommand,
   bundleCommand,
   imagePullCommand,
   imageLsCommand,

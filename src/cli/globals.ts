@@ -18,6 +18,8 @@ export interface GlobalOptions {
   /** How many actions may go on at once. */
   readonly parallel: number;
   readonly dryRun: boolean;
+  /** Whether the lock must be there and fit. */
+  readonly locked: boolean;
 }
 
 export const GLOBAL_OPTIONS: readonly OptionDefinition[] = [
@@ -29,6 +31,7 @@ export const GLOBAL_OPTIONS: readonly OptionDefinition[] = [
   option('--progress <mode>', 'auto, tty, plain, json or quiet'),
   option('--ansi <mode>', 'colours: auto, always or never'),
   option('--parallel <number>', 'how many actions may go on at once, -1 for no limit'),
+  option('--locked', 'fail where ocup.lock is missing or does not fit'),
   option('--dry-run', 'say what would be done, and do nothing'),
   hiddenOption('--compatibility', 'accepted, without effect'),
   hiddenOption('--all-resources', 'accepted, without effect'),
@@ -62,6 +65,7 @@ export function parseGlobals(
         'auto'),
     parallel: parallelLimit(raw.text('parallel') ?? environment['COMPOSE_PARALLEL_LIMIT']),
     dryRun: raw.flag('dry-run'),
+    locked: raw.flag('locked'),
   };
 }
 

@@ -23,6 +23,8 @@ export interface LoadChanges {
   readonly services?: readonly string[];
   readonly allProfiles?: boolean;
   readonly isQuiet?: boolean;
+  /** Images stay as they are written, whatever the lock says. */
+  readonly isUnlocked?: boolean;
 }
 
 /** One run of a command: its context and options, and what it asks for again and again. */
@@ -80,8 +82,14 @@ export class Session {
   /** Loads the project and prints its warnings. @throws E_COMPOSE_… */
   async loadProject(changes: LoadChanges = {}): Promise<Project> {
     // Parsing is loaded only by commands that read a file: it costs a fifth of the start.
-    const { loadProject, warningsOf } = await import('./load.ts');
-    const project = await loadProject(this.context, this.globals, changes);
+    const [{ loadProject, warningsOf }, { applyLock }] = await Promise.all([
+      import('./load.ts'),
+      import('./apply-lock.ts'),
+    ]);
+    const loaded = await loadProject(this.context, this.globals, changes);
+    const isQuiet = changes.isQuiet === true;
+    const project =
+      changes.isUnlocked === true ? loaded : await applyLock(this, loaded, { isQuiet });
     if (changes.isQuiet !== true) {
       for (const warning of warningsOf(project, this.context)) this.warn(warning);
     }

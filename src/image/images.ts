@@ -143,7 +143,9 @@ export class Images {
     const source = withAbsolutePath(request.source);
     const platform = parseWanted(request.platform);
     if (source.kind === 'rootfs') return getRootfs(source.path);
-    const isAsked = request.policy === 'always';
+    // What a digest names does not change.
+    const isFixed = source.kind === 'registry' && source.reference.digest !== undefined;
+    const isAsked = request.policy === 'always' && !isFixed;
     const present = isAsked ? undefined : await this.catalog.find(source, platform);
     if (present !== undefined) return present;
     if (request.policy === 'never') {

@@ -27,7 +27,9 @@ export interface PullContext {
 }
 
 /** A manifest and the configuration it names. */
-interface Chosen {
+export interface Chosen {
+  /** Of the manifest. */
+  readonly descriptor: Descriptor;
   readonly manifest: Manifest;
   readonly config: ImageConfig;
 }
@@ -43,10 +45,8 @@ const MAX_DEPTH = 4;
  */
 export async function bringIn(context: PullContext): Promise<Descriptor> {
   const { origin, signal, onProgress } = context;
-  onProgress({ kind: 'resolving' });
-  const target = await origin.resolve(callOf(context));
-  throwIfAborted(signal);
-  const { manifest, config } = await choose(target, context.platform, 0, context);
+  const target = await resolveTarget(context);
+  const { manifest, config } = await selectImage(target, context);
   checkPlatform(config, context);
   const plans = planLayers(manifest, config, context.name);
   const totalBytes = manifest.layers.reduce((sum, layer) => sum + layer.size, 0);
@@ -54,6 +54,19 @@ export async function bringIn(context: PullContext): Promise<Descriptor> {
   await context.lease.protect(plans.flatMap((plan) => [plan.layer.digest, plan.chainId]));
   await context.layers.ensure(plans, { origin, signal, onProgress });
   return target.descriptor;
+}
+
+/** What the origin's name stands for. @throws E_IMAGE_…, E_CANCELLED */
+export async function resolveTarget(context: Omit<PullContext, 'platform'>): Promise<OriginTarget> {
+  context.onProgress({ kind: 'resolving' });
+  const target = await context.origin.resolve(callOf(context));
+  throwIfAborted(context.signal);
+  return target;
+}
+
+/** The image of a target for the platform; its documents are stored. @throws E_IMAGE_…, E_CANCELLED */
+export function selectImage(target: OriginTarget, context: PullContext): Promise<Chosen> {
+  return choose(target, context.platform, 0, context);
 }
 
 /** Follows indexes down to the manifest for the platform; all documents on the way are stored. */
@@ -73,7 +86,7 @@ async function choose(
       context,
     );
     const config = parseImageConfig(configBytes, `the configuration of ${context.name}`);
-    return { manifest, config };
+    return { descriptor, manifest, config };
   }
   if (depth === MAX_DEPTH) {
     throw new OcupError(
@@ -163,7 +176,7 @@ function nameOf(descriptor: Descriptor, { name }: PullContext): string {
   return `${name} (${descriptor.digest})`;
 }
 
-function callOf({ signal, onProgress }: PullContext): {
+function callOf({ signal, onProgress }: Pick<PullContext, 'signal' | 'onProgress'>): {
   readonly signal: AbortSignal;
   readonly onRetry: (reason: string, delayMs: number) => void;
 } {

@@ -4,15 +4,17 @@ import type { Descriptor } from '../model/descriptor.ts';
 import type { Digest } from '../model/digest.ts';
 import type { Image } from '../model/image.ts';
 import { formatPlatform, parsePlatform } from '../model/platform.ts';
+import type { LockedImage } from '../model/lock.ts';
 import type { PullProgress } from '../model/pull-progress.ts';
 import { type Reference, formatReference, parseReference } from '../model/reference.ts';
 import type { PushProgress } from '../model/transfer.ts';
-import type { Catalog } from './catalog.ts';
+import { type Catalog, parseLocalSource } from './catalog.ts';
 import type { Garbage, Lease } from './garbage.ts';
 import type { ImageReader } from './image-reader.ts';
 import type { LayerStore } from './layer-store.ts';
 import type { ImageLayout } from './layout.ts';
-import { entryName, findFullName, keepTarget, withName } from './names.ts';
+import { entryName, findFullName, keepTarget, shownName, withName } from './names.ts';
+import { lockImage } from './lock-image.ts';
 import { isImageEntry } from './platforms.ts';
 import { bringIn } from './pull.ts';
 import { pushImage } from './push.ts';
@@ -30,6 +32,7 @@ import {
   storedNames,
 } from './source/open-archive.ts';
 import { registryOrigin } from './source/registry-origin.ts';
+import { openOrigin } from './source/open-origin.ts';
 import { type StoredImage, collectPlatform, collectStored } from './stored-image.ts';
 import type { TarResult } from './tar/tar-file.ts';
 
@@ -79,6 +82,14 @@ export interface PushRequest {
   readonly chunkBytes?: number;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: PushProgress) => void;
+}
+
+export interface LockRequest {
+  /** A source, its path absolute. */
+  readonly image: string;
+  readonly platforms: readonly string[];
+  readonly signal: AbortSignal;
+  readonly onProgress: (progress: PullProgress) => void;
 }
 
 /** Blobs beyond this size are uploaded in pieces, so that a broken connection does not cost all of it. */
@@ -182,6 +193,33 @@ export class Transfers {
       const findMount = await this.findMounts(reference);
       const context = { layout, client, reference, findMount, chunkBytes, signal, onProgress };
       return await pushImage(stored, context);
+    } finally {
+      lease.release();
+    }
+  }
+
+  /**
+   * What an image is at its source now, for each of the platforms, empty for this machine. No layer is fetched.
+   * @throws E_IMAGE_…, E_CANCELLED
+   */
+  async lock(request: LockRequest): Promise<LockedImage> {
+    const { layout, layers, client, scratch, garbage } = this.parts;
+    const { image, platforms, signal, onProgress } = request;
+    const source = parseLocalSource(image);
+    if (source.kind === 'rootfs') {
+      throw new OcupError('E_IMAGE_REFERENCE', `cannot lock ${image}: nothing fixes a folder`);
+    }
+    const name = shownName(source);
+    const lease = garbage.lease();
+    try {
+      const origin = await openOrigin(source, { client, name, scratch });
+      try {
+        const context = { layout, layers, lease, origin, name, signal, onProgress };
+        const wanted = platforms.map((text) => (text === '' ? undefined : parsePlatform(text)));
+        return await lockImage(context, wanted);
+      } finally {
+        await origin.close();
+      }
     } finally {
       lease.release();
     }

@@ -194,8 +194,9 @@ function configCauses(service: Service, old: Container): string[] {
 function imageCauses(input: DecisionInput, service: Service, old: Container): string[] {
   const fact = imageFact(input.observed, service.container);
   if (fact.status !== 'present' || fact.id === old.imageId) return [];
-  // Another image name has been told as a changed key.
-  if (service.container.image !== old.config.image) return [];
+  // Another image name has been told as a changed key; the digest that a lock adds to it has not.
+  const isOther = service.container.image !== old.config.image;
+  if (isOther && old.config.labels[LABEL.configHash] !== service.configHash) return [];
   return [`image digest ${shortDigest(old.imageId)} → ${shortDigest(fact.id)}`];
 }
 

@@ -1,4 +1,5 @@
 import type { Image } from '../model/image.ts';
+import type { LockedImage } from '../model/lock.ts';
 import type { PullProgress } from '../model/pull-progress.ts';
 import type { PushProgress, SaveProgress } from '../model/transfer.ts';
 
@@ -69,6 +70,14 @@ export interface ImageCalls {
     { readonly digest: string; readonly sizeBytes: number },
     PushProgress
   >;
+  /** What an image is at its source now, for each of the platforms; empty: for this machine. */
+  'image.lock': Call<
+    { readonly image: string; readonly platforms: readonly string[] },
+    LockedImage,
+    PullProgress
+  >;
+  /** What a name stands for at its source now. */
+  'image.resolve': Call<{ readonly image: string }, { readonly digest: string }, PullProgress>;
   /** Asks the registry, and keeps the password as Docker does. `login` undefined: what is kept is tried. */
   'registry.login': Call<
     {

@@ -26,6 +26,8 @@ export function fakeTransfers(images: Map<string, Image>): Pick<Handlers, keyof 
     'image.save': refuse,
     'image.push': refuse,
     'image.verify': refuse,
+    'image.lock': refuse,
+    'image.resolve': refuse,
     'registry.login': refuse,
     'registry.logout': refuse,
   };

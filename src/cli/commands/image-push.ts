@@ -51,7 +51,7 @@ export const pushCommand: CommandDefinition = {
     option('--ignore-push-failures', 'push what can be pushed'),
   ],
   async run(session, { args, options }) {
-    const project = await session.loadProject({ services: args });
+    const project = await session.loadProject({ services: args, isUnlocked: true });
     for (const name of args) getService(project, name);
     const withDependencies = args.length === 0 || options.flag('include-deps');
     const requests = new Map<string, PushRequest>();
