@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "addon/addon.h"
 #include "addon/file_metadata.h"
@@ -80,6 +81,35 @@ Napi::Value compare_trees(const Napi::CallbackInfo& info) {
       });
 }
 
+/** `readAttributes(folder, paths in it) → promise of a list of [name, value] for each path`, links
+ * not followed. */
+Napi::Value read_all_attributes(const Napi::CallbackInfo& info) {
+  return run_on_worker(
+      info.Env(),
+      [folder = info[0].As<Napi::String>().Utf8Value(), paths = to_strings(info[1])] {
+        const UniqueFd top = open_file(folder, O_RDONLY | O_DIRECTORY);
+        std::vector<Attributes> found;
+        found.reserve(paths.size());
+        for (const std::string& path : paths) found.push_back(read_attributes_at(top.get(), path));
+        return found;
+      },
+      [](Napi::Env env, const std::vector<Attributes>& found) -> Napi::Value {
+        Napi::Array lists = Napi::Array::New(env, found.size());
+        for (uint32_t at = 0; at < found.size(); ++at) {
+          Napi::Array list = Napi::Array::New(env, found[at].size());
+          uint32_t next = 0;
+          for (const auto& [name, value] : found[at]) {
+            Napi::Array pair = Napi::Array::New(env, 2);
+            pair.Set(0u, name);
+            pair.Set(1u, Napi::Buffer<char>::Copy(env, value.data(), value.size()));
+            list.Set(next++, pair);
+          }
+          lists.Set(at, list);
+        }
+        return lists;
+      });
+}
+
 /** `syncFileSystem(path) → promise`: what was written to the file system of `path` is on disk. */
 Napi::Value sync_file_system(const Napi::CallbackInfo& info) {
   return run_on_worker(
@@ -99,6 +129,7 @@ void init_trees(Napi::Env env, Napi::Object exports) {
   exports.Set("exportTree", Napi::Function::New<export_layers>(env, "exportTree"));
   exports.Set("findDifference", Napi::Function::New<compare_trees>(env, "findDifference"));
   exports.Set("removeTree", Napi::Function::New<remove_path>(env, "removeTree"));
+  exports.Set("readAttributes", Napi::Function::New<read_all_attributes>(env, "readAttributes"));
   exports.Set("syncFileSystem", Napi::Function::New<sync_file_system>(env, "syncFileSystem"));
 }
 

@@ -1,3 +1,6 @@
+import { mkdtemp } from 'node:fs/promises';
+import { join } from 'node:path';
+
 import { throwIfAborted } from '../base/abort.ts';
 import { OcupError, isOcupError } from '../base/errors.ts';
 import type { Descriptor } from '../model/descriptor.ts';
@@ -31,8 +34,8 @@ import {
   openArchive,
   storedNames,
 } from './source/open-archive.ts';
-import { registryOrigin } from './source/registry-origin.ts';
 import { openOrigin } from './source/open-origin.ts';
+import type { Origin } from './source/origin.ts';
 import { type StoredImage, collectPlatform, collectStored } from './stored-image.ts';
 import type { TarResult } from './tar/tar-file.ts';
 
@@ -103,9 +106,9 @@ export class Transfers {
     this.parts = parts;
   }
 
-  /** The digest that the registry of `image` has for its name; what it names is not fetched. @throws E_IMAGE_… */
+  /** The digest that the source of `image` has for its name; what it names is not fetched. @throws E_IMAGE_… */
   async resolve(image: string, signal: AbortSignal): Promise<Digest> {
-    const origin = registryOrigin(this.parts.client, parseReference(image));
+    const origin = await this.openOrigin(image);
     try {
       const { descriptor } = await origin.resolve({ signal, onRetry: () => undefined });
       return descriptor.digest;
@@ -203,16 +206,12 @@ export class Transfers {
    * @throws E_IMAGE_…, E_CANCELLED
    */
   async lock(request: LockRequest): Promise<LockedImage> {
-    const { layout, layers, client, scratch, garbage } = this.parts;
+    const { layout, layers, garbage } = this.parts;
     const { image, platforms, signal, onProgress } = request;
-    const source = parseLocalSource(image);
-    if (source.kind === 'rootfs') {
-      throw new OcupError('E_IMAGE_REFERENCE', `cannot lock ${image}: nothing fixes a folder`);
-    }
-    const name = shownName(source);
+    const name = shownName(parseLocalSource(image));
     const lease = garbage.lease();
     try {
-      const origin = await openOrigin(source, { client, name, scratch });
+      const origin = await this.openOrigin(image);
       try {
         const context = { layout, layers, lease, origin, name, signal, onProgress };
         const wanted = platforms.map((text) => (text === '' ? undefined : parsePlatform(text)));
@@ -223,6 +222,11 @@ export class Transfers {
     } finally {
       lease.release();
     }
+  }
+
+  /** A new empty folder for the time of a call; what a crash leaves of it is removed at the next start. */
+  stage(): Promise<string> {
+    return mkdtemp(join(this.parts.scratch, '.staged-bundle-'));
   }
 
   /** The entry of the index that a name or id stands for. @throws E_IMAGE_NOT_FOUND */
@@ -275,6 +279,15 @@ export class Transfers {
       }
     }
     return (digest) => holders.get(digest);
+  }
+
+  private openOrigin(image: string): Promise<Origin> {
+    const { client, scratch } = this.parts;
+    const source = parseLocalSource(image);
+    if (source.kind !== 'rootfs') {
+      return openOrigin(source, { client, name: shownName(source), scratch });
+    }
+    throw new OcupError('E_IMAGE_REFERENCE', `cannot look up ${image}: nothing fixes a folder`);
   }
 
   private async collect(nameOrId: string, platform: string | undefined): Promise<SavedImage> {

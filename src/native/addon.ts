@@ -109,6 +109,10 @@ export interface RawAddon {
   readonly exportTree: (folders: readonly string[], target: string) => Promise<number>;
   readonly findDifference: (folder: string, other: string) => Promise<string>;
   readonly removeTree: (path: string) => Promise<number>;
+  readonly readAttributes: (
+    folder: string,
+    paths: readonly string[],
+  ) => Promise<(readonly [name: string, value: Buffer])[][]>;
   readonly syncFileSystem: (path: string) => Promise<void>;
 }
 

@@ -46,6 +46,17 @@ export async function findDifference(folder: string, other: string): Promise<str
   return difference === '' ? undefined : difference;
 }
 
+/**
+ * The extended attributes of what is at `paths` in `folder`, a list for each, links not followed; those of overlayfs
+ * itself are left out.
+ */
+export function readAttributes(
+  folder: string,
+  paths: readonly string[],
+): Promise<(readonly [name: string, value: Buffer])[][]> {
+  return loadAddon().readAttributes(folder, paths);
+}
+
 /** Removes what is at `path` and below, never following links; resolves with the bytes it held on disk. Idempotent. */
 export function removeTree(path: string): Promise<number> {
   return loadAddon().removeTree(path);

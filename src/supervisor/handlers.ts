@@ -41,7 +41,7 @@ export function makeHandlers(rooms: Rooms): Handlers {
       stop();
       return {};
     },
-    'bundle.create': ({ config, path }) => exportBundle(config, path, rooms),
+    'bundle.create': (params, { signal }) => exportBundle(params, rooms, signal),
   };
 }
 

@@ -35,12 +35,6 @@ export function transferHandlers({ images, events }: Rooms): Pick<Handlers, keyo
     },
     'image.lock': ({ image, platforms }, call) =>
       transfers.lock({ image, platforms, signal: call.signal, onProgress: sending(call) }),
-    'image.resolve': async ({ image }, call) => {
-      const { signal } = call;
-      const onProgress = sending(call);
-      const { digest } = await transfers.lock({ image, platforms: [], signal, onProgress });
-      return { digest };
-    },
     'registry.login': ({ server, login, environment: env }, { signal }) =>
       logIn({ server, login }, { env, signal }),
     'registry.logout': ({ server, environment: env }, { signal }) =>

@@ -42,7 +42,7 @@ export interface ImageCalls {
     { readonly image: string; readonly platform: string | undefined },
     ImageDetails
   >;
-  /** What the registry says the image's name stands for now; nothing but that is fetched. @throws E_IMAGE_… */
+  /** What the source says the image's name stands for now; nothing but that is fetched. @throws E_IMAGE_… */
   'image.resolve': Call<{ readonly image: string }, { readonly digest: string }>;
   'image.tag': Call<{ readonly image: string; readonly name: string }, Image>;
   'image.load': Call<
@@ -76,8 +76,6 @@ export interface ImageCalls {
     LockedImage,
     PullProgress
   >;
-  /** What a name stands for at its source now. */
-  'image.resolve': Call<{ readonly image: string }, { readonly digest: string }, PullProgress>;
   /** Asks the registry, and keeps the password as Docker does. `login` undefined: what is kept is tried. */
   'registry.login': Call<
     {

@@ -21,7 +21,6 @@ export const IMAGE_PARAM_SHAPES: { readonly [M in keyof ImageCalls]: Shape<Param
     platform: optional(text),
   }),
   'image.lock': objectOf<Params<'image.lock'>>({ image: text, platforms: listOf(text) }),
-  'image.resolve': objectOf<Params<'image.resolve'>>({ image: text }),
   'registry.login': objectOf<Params<'registry.login'>>({
     server: text,
     login: optional(

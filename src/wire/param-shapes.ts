@@ -84,7 +84,12 @@ export const PARAM_SHAPES: { readonly [M in MethodName]: Shape<Params<M>> } = {
     labels: mapOf(text),
     since: optional(text),
   }),
-  'bundle.create': objectOf<Params<'bundle.create'>>({ config: containerConfigShape, path: text }),
+  'bundle.create': objectOf<Params<'bundle.create'>>({
+    config: containerConfigShape,
+    path: optional(text),
+    archive: optional(text),
+    isDigested: flag,
+  }),
 };
 
 export const terminalSizeShape: Shape<TerminalSize> = objectOf<TerminalSize>({

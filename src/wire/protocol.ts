@@ -94,8 +94,20 @@ export interface TerminalSize {
 }
 
 export interface BundleResult {
-  readonly path: string;
+  /** Where it is; undefined: only its digest or an archive was asked for. */
+  readonly path: string | undefined;
   readonly imageId: string;
+  /** Of the bundle as a canonical archive; undefined unless one was asked for. */
+  readonly digest: string | undefined;
+}
+
+export interface BundleParams {
+  readonly config: ContainerConfig;
+  /** A folder that is empty or missing; undefined: none is left. */
+  readonly path: string | undefined;
+  /** A file that gets the bundle as a canonical archive. */
+  readonly archive: string | undefined;
+  readonly isDigested: boolean;
 }
 
 interface Call<Params, Result, CallEvent = never> {
@@ -187,8 +199,8 @@ export interface Methods extends ImageCalls {
     { readonly kind: 'begun' } | { readonly kind: 'fact'; readonly fact: Event }
   >;
 
-  /** Writes `rootfs/` and `config.json` into the folder `path`, which must be empty or missing. */
-  'bundle.create': Call<{ readonly config: ContainerConfig; readonly path: string }, BundleResult>;
+  /** Writes `rootfs/` and `config.json` into a folder or an archive. The same image and config give the same bytes. */
+  'bundle.create': Call<BundleParams, BundleResult>;
 }
 
 export type MethodName = keyof Methods;

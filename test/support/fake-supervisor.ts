@@ -284,8 +284,8 @@ export class FakeSupervisor {
         return {};
       },
       'bundle.create': ({ config, path }) => {
-        note('bundle.create', path);
-        return Promise.resolve({ path, imageId: imageOf(config.image).id });
+        note('bundle.create', path ?? '-');
+        return Promise.resolve({ path, digest: undefined, imageId: imageOf(config.image).id });
       },
     };
   }

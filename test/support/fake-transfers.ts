@@ -27,7 +27,6 @@ export function fakeTransfers(images: Map<string, Image>): Pick<Handlers, keyof 
     'image.push': refuse,
     'image.verify': refuse,
     'image.lock': refuse,
-    'image.resolve': refuse,
     'registry.login': refuse,
     'registry.logout': refuse,
   };

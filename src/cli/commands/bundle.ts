@@ -15,6 +15,8 @@ export const bundleCommand: CommandDefinition = {
   summary: 'Write an OCI bundle that any OCI runtime starts',
   options: [
     option('-o, --output <path>', 'folder to write to; must be empty or missing'),
+    option('--archive <file>', 'write it to a tar file, the same bytes each time'),
+    option('--digest', 'print the digest of that archive'),
     option('--image <image>', 'of an image, without a compose file'),
     option('--platform <platform>', 'for this platform, such as linux/arm64'),
   ],
@@ -24,7 +26,11 @@ export const bundleCommand: CommandDefinition = {
   ],
   async run(session, call) {
     const output = call.options.text('output');
-    if (output === undefined) throw new OcupError('E_USAGE', 'bundle needs --output <path>');
+    const archive = call.options.text('archive');
+    const isDigested = call.options.flag('digest');
+    if (output === undefined && archive === undefined && !isDigested) {
+      throw new OcupError('E_USAGE', 'bundle needs --output <path>, --archive <file> or --digest');
+    }
     const { config, policy } = await bundleConfig(session, call);
     const client = await session.supervisor();
     const view = session.openView('bundle');
@@ -35,9 +41,13 @@ export const bundleCommand: CommandDefinition = {
     } finally {
       view.end();
     }
-    const path = resolve(session.context.workingDir, output);
-    const result = await client.call('bundle.create', { config, path }, { signal });
-    await session.print(`${result.path}\n`);
+    const absolute = (name: string | undefined): string | undefined =>
+      name === undefined ? undefined : resolve(session.context.workingDir, name);
+    const params = { config, path: absolute(output), archive: absolute(archive), isDigested };
+    const { digest, path } = await client.call('bundle.create', params, { signal });
+    const written = path ?? params.archive;
+    const said = isDigested ? digest : written;
+    await session.print(`${said ?? ''}\n`);
     return 0;
   },
 };

@@ -141,11 +141,13 @@ describe('an image', () => {
   });
 });
 
+const PLAIN = { archive: undefined, isDigested: false };
+
 describe('bundle.create', () => {
   test('writes a bundle that runc runs', async () => {
     const path = join(home.folder, 'bundle');
     const config = boxConfig('exported', { command: ['sh', '-c', 'id -u; cat /data/from-image'] });
-    const result = await home.call('bundle.create', { config, path });
+    const result = await home.call('bundle.create', { config, path, ...PLAIN });
     expect(result.path).toBe(path);
     expect((await readdir(path)).sort()).toEqual(['config.json', 'rootfs']);
     const args = ['--root', join(home.folder, 'runc'), 'run', '-b', path, 'ocup-sv-exported'];
@@ -154,7 +156,11 @@ describe('bundle.create', () => {
   });
 
   test('leaves a folder alone that has something in it', async () => {
-    const create = home.call('bundle.create', { config: boxConfig('x'), path: layout });
+    const create = home.call('bundle.create', {
+      config: boxConfig('x'),
+      path: layout,
+      ...PLAIN,
+    });
     await expect(create).rejects.toMatchObject({ code: 'E_BUNDLE_EXISTS' });
     expect(existsSync(join(layout, 'rootfs'))).toBe(false);
   });
@@ -162,7 +168,7 @@ describe('bundle.create', () => {
   test('leaves nothing when it fails', async () => {
     const path = join(home.folder, 'failed');
     const config = boxConfig('x', { user: 'nosuch' });
-    await expect(home.call('bundle.create', { config, path })).rejects.toMatchObject({
+    await expect(home.call('bundle.create', { config, path, ...PLAIN })).rejects.toMatchObject({
       code: 'E_BUNDLE_USER',
     });
     expect(existsSync(path)).toBe(false);
