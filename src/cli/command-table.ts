@@ -10,6 +10,7 @@ import { cpCommand } from './commands/cp.ts';
 import { downCommand } from './commands/down.ts';
 import { envCommand } from './commands/env.ts';
 import { eventsCommand } from './commands/events.ts';
+import { exportCommand, importCommand } from './commands/export.ts';
 import { execCommand } from './commands/exec.ts';
 import { graphCommand } from './commands/graph.ts';
 import {
@@ -83,6 +84,8 @@ export const COMMANDS: readonly CommandDefinition[] = [
   lockCommand,
   outdatedCommand,
   bundleCommand,
+  exportCommand,
+  importCommand,
   imagePullCommand,
   imageLsCommand,
   imageInspectCommand,

@@ -64,6 +64,8 @@ export interface LoadRequest {
 export interface SaveRequest {
   /** Names or ids. */
   readonly images: readonly string[];
+  /** Names in the archive, for those of `images` that get others. */
+  readonly names?: ReadonlyMap<string, readonly string[]>;
   /** Absolute. */
   readonly path: string;
   readonly format: ArchiveFormat;
@@ -169,7 +171,10 @@ export class Transfers {
     const lease = garbage.lease();
     try {
       const images: SavedImage[] = [];
-      for (const name of request.images) images.push(await this.collect(name, request.platform));
+      for (const name of request.images) {
+        const found = await this.collect(name, request.platform);
+        images.push({ ...found, names: request.names?.get(name) ?? found.names });
+      }
       const needed = images.flatMap(({ stored }) => [...stored.documents, ...stored.blobs]);
       await lease.protect(needed.map(({ digest }) => digest));
       const { path, format, artifacts = [] } = request;

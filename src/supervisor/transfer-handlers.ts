@@ -1,3 +1,4 @@
+import { exportProject, importProject } from '../image/project-archive.ts';
 import { logIn, logOut } from '../image/registry/login.ts';
 import type { ImageCalls, VerifyReport } from '../wire/image-calls.ts';
 import type { Call, Handlers } from '../wire/server.ts';
@@ -35,6 +36,18 @@ export function transferHandlers({ images, events }: Rooms): Pick<Handlers, keyo
     },
     'image.lock': ({ image, platforms }, call) =>
       transfers.lock({ image, platforms, signal: call.signal, onProgress: sending(call) }),
+    'project.export': (params, call) => {
+      const send = sending(call);
+      const onBytes = (currentBytes: number): void => send({ kind: 'bytes', currentBytes });
+      return exportProject(transfers, { ...params, signal: call.signal, onBytes });
+    },
+    'project.import': async (params, call) => {
+      const { signal } = call;
+      const request = { ...params, signal, onProgress: sending(call) };
+      const imported = await importProject(transfers, request);
+      for (const image of imported.images) tell('pull', image.names);
+      return imported;
+    },
     'registry.login': ({ server, login, environment: env }, { signal }) =>
       logIn({ server, login }, { env, signal }),
     'registry.logout': ({ server, environment: env }, { signal }) =>

@@ -76,6 +76,24 @@ export interface ImageCalls {
     LockedImage,
     PullProgress
   >;
+  /** Writes a project and its images into one archive; `texts` and `files` by their name in the project. */
+  'project.export': Call<
+    {
+      readonly path: string;
+      readonly name: string;
+      readonly texts: Readonly<Record<string, string>>;
+      readonly files: readonly { readonly name: string; readonly source: string }[];
+      readonly images: readonly { readonly image: string; readonly name: string }[];
+    },
+    { readonly digest: string; readonly sizeBytes: number },
+    SaveProgress
+  >;
+  /** `folder` undefined: a new one in `parent`, called like the project. */
+  'project.import': Call<
+    { readonly path: string; readonly folder: string | undefined; readonly parent: string },
+    { readonly folder: string; readonly images: readonly Image[] },
+    PullProgress
+  >;
   /** Asks the registry, and keeps the password as Docker does. `login` undefined: what is kept is tried. */
   'registry.login': Call<
     {

@@ -21,6 +21,22 @@ export const IMAGE_PARAM_SHAPES: { readonly [M in keyof ImageCalls]: Shape<Param
     platform: optional(text),
   }),
   'image.lock': objectOf<Params<'image.lock'>>({ image: text, platforms: listOf(text) }),
+  'project.export': objectOf<Params<'project.export'>>({
+    path: text,
+    name: text,
+    texts: mapOf(text),
+    files: listOf(
+      objectOf<{ readonly name: string; readonly source: string }>({ name: text, source: text }),
+    ),
+    images: listOf(
+      objectOf<{ readonly image: string; readonly name: string }>({ image: text, name: text }),
+    ),
+  }),
+  'project.import': objectOf<Params<'project.import'>>({
+    path: text,
+    folder: optional(text),
+    parent: text,
+  }),
   'registry.login': objectOf<Params<'registry.login'>>({
     server: text,
     login: optional(

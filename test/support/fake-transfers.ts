@@ -27,6 +27,8 @@ export function fakeTransfers(images: Map<string, Image>): Pick<Handlers, keyof 
     'image.push': refuse,
     'image.verify': refuse,
     'image.lock': refuse,
+    'project.export': refuse,
+    'project.import': refuse,
     'registry.login': refuse,
     'registry.logout': refuse,
   };

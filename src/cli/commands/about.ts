@@ -62,7 +62,6 @@ const MISSING: Readonly<Record<string, string | undefined>> = {
   build:
     'build images with another tool and name them with image:, such as image: oci-archive:./app.tar',
   commit: undefined,
-  export: 'use ocup bundle SERVICE -o DIR',
   publish: undefined,
   watch: undefined,
 };
