@@ -179,9 +179,11 @@ function nameOf(descriptor: Descriptor, { name }: PullContext): string {
 function callOf({ signal, onProgress }: Pick<PullContext, 'signal' | 'onProgress'>): {
   readonly signal: AbortSignal;
   readonly onRetry: (reason: string, delayMs: number) => void;
+  readonly onNotice: (message: string) => void;
 } {
   return {
     signal,
+    onNotice: (message) => onProgress({ kind: 'warning', message }),
     onRetry: (reason, delayMs) => onProgress({ kind: 'retry', reason, delayMs }),
   };
 }

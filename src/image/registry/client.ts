@@ -10,6 +10,7 @@ import { type Credential, CredentialStore } from './credentials.ts';
 import { type RegistryHost, registryHost } from './hosts.ts';
 import { Http, type HttpRequest, type HttpResponse, header, readBody } from './http.ts';
 import { Mirrors } from './mirrors.ts';
+import { noticesOf } from './rate-limit.ts';
 import { isTransientStatus, registryError } from './registry-error.ts';
 import { TransientError, findErrorCode, retrying } from './retry.ts';
 import { RegistrySettings } from './settings/registry-settings.ts';
@@ -28,6 +29,8 @@ export interface ClientOptions {
 export interface CallOptions {
   readonly signal: AbortSignal;
   readonly onRetry: (reason: string, delayMs: number) => void;
+  /** What the registry wants its user to know, such as a limit that is nearly reached. */
+  readonly onNotice?: ((message: string) => void) | undefined;
 }
 
 /** What a tag stands for, and its content when it came along. */
@@ -127,6 +130,7 @@ export class RegistryClient {
     return this.retrying(options, async () => {
       const { digest } = descriptor;
       const response = await this.askManifest(reference, 'GET', digest, options.signal);
+      if (response.status === 200) noticesOf(response).forEach((text) => options.onNotice?.(text));
       const bytes = await this.readDocument(response, reference, options.signal);
       checkDigest(bytes, descriptor);
       return bytes;

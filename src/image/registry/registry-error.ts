@@ -1,6 +1,7 @@
 import { OcupError } from '../../base/errors.ts';
 import { type Reference, formatFamiliarReference } from '../../model/reference.ts';
 import { type HttpResponse, header, readBody } from './http.ts';
+import { describeLimit } from './rate-limit.ts';
 import { quoteServerText, redactUrl } from './redact.ts';
 import { TransientError, parseRetryAfter } from './retry.ts';
 
@@ -69,10 +70,16 @@ function statusError(response: HttpResponse, what: string, suffix: string): Erro
     isLimited
       ? `cannot ${what}: toomanyrequests${suffix}`
       : `cannot ${what}: unexpected status ${status} from ${redactUrl(response.url)}${suffix}`,
-    { hint: isLimited ? 'Wait, or log in: registries allow more to those they know.' : undefined },
+    { hint: isLimited ? limitHint(response) : undefined },
   );
   if (!isTransientStatus(status)) return failure;
   return new TransientError(failure, parseRetryAfter(header(response, 'retry-after'), Date.now()));
+}
+
+function limitHint(response: HttpResponse): string {
+  const limit = describeLimit(response, 1);
+  const told = limit === undefined ? '' : ` Here ${limit}.`;
+  return `Wait, or log in: registries allow more to those they know.${told}`;
 }
 
 function repositoryOf(reference: Reference): string {

@@ -4,6 +4,8 @@ export interface OriginCall {
   readonly signal: AbortSignal;
   /** Another try is made after a pause. */
   readonly onRetry: (reason: string, delayMs: number) => void;
+  /** Something that the user should know. */
+  readonly onNotice?: ((message: string) => void) | undefined;
 }
 
 /** What a name stands for, and its content where that came along. */
