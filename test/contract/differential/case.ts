@@ -24,7 +24,7 @@ export interface Case {
   readonly cleanup?: string;
   /** It says something only in that layout of cgroups. */
   readonly only?: 'v1' | 'v2';
-  /** One of the few that a slow emulated machine runs too. */
+  /** One of the few that the hybrid layout runs too. */
   readonly isBrief?: boolean;
 }
 
