@@ -30,6 +30,7 @@
         'native/runtime/cgroup_devices.cc',
         'native/runtime/cgroup_entry.cc',
         'native/runtime/cgroup_hierarchies.cc',
+        'native/runtime/cgroup_ownership.cc',
         'native/runtime/cgroup_requirements.cc',
         'native/runtime/cgroup_stats.cc',
         'native/runtime/cgroup_stats_v1.cc',

@@ -111,6 +111,11 @@ void make_cgroup_folder(const CgroupFolder& folder);
 void require_controllers(const Cgroup& cgroup, const Resources& resources);
 /** Throws UserError when memory.checkBeforeUpdate forbids the new limit. */
 void require_room(const Cgroup& cgroup, const Resources& resources);
+/**
+ * Makes the user of a container with a user namespace the owner of its version 2 cgroup, when that
+ * is its own and it can write to it. @see runtime-spec config-linux.md#cgroup-ownership
+ */
+void hand_over_cgroup(const Cgroup& cgroup, const Spec& spec);
 /** Adds the processes in the folder and below it. */
 void collect_processes(const std::string& folder, std::vector<pid_t>& pids);
 /** 0 when the folder and all below it are gone, else the errno. */

@@ -151,7 +151,11 @@ void apply_v1(const CgroupFolder& folder, const Resources& resources) {
   if (folder.has("blkio")) apply_block_io(writer, resources);
   if (folder.has("hugetlb")) {
     for (const auto& [size, limit] : resources.hugepage_limits) {
-      writer.text(("hugetlb." + size + ".limit_in_bytes").c_str(), std::to_string(limit));
+      const std::string prefix = "hugetlb." + size + ".";
+      writer.text((prefix + "limit_in_bytes").c_str(), std::to_string(limit));
+      // What is reserved and not used yet, where the kernel counts it.
+      const std::string reserved = prefix + "rsvd.limit_in_bytes";
+      if (writer.has(reserved.c_str())) writer.text(reserved.c_str(), std::to_string(limit));
     }
   }
   if (folder.has("rdma")) {

@@ -125,6 +125,10 @@ void apply_v2(const CgroupFolder& folder, const Resources& resources) {
   apply_io(folder, resources);
   for (const auto& [size, limit] : resources.hugepage_limits) {
     write(folder, "hugetlb." + size + ".max", std::to_string(limit));
+    const std::string reserved = "hugetlb." + size + ".rsvd.max";
+    if (::access((folder.folder() + "/" + reserved).c_str(), F_OK) == 0) {
+      write(folder, reserved, std::to_string(limit));
+    }
   }
   for (const auto& line : resources.rdma_limits) write(folder, "rdma.max", line);
   for (const auto& [file, value] : resources.unified) write(folder, file, value);

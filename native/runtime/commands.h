@@ -44,6 +44,6 @@ std::string user_name(uid_t uid, std::string_view unknown);
 void print(std::string_view text);
 
 constexpr const char* kVersion = "0.1.0";
-constexpr const char* kSpecVersion = "1.2.1";
+constexpr const char* kSpecVersion = "1.3.0";
 
 }  // namespace ocup

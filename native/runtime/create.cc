@@ -236,8 +236,7 @@ class Creation {
 
   void make_cgroups(pid_t pid) {
     if (!state_.unit.is_none()) {
-      start_systemd_unit(state_.unit, pid, "container " + options_.id, spec_.resources,
-                         state_.cgroup.is_unified());
+      start_systemd_unit(state_.unit, pid, options_.id, spec_, state_.cgroup.is_unified());
       // There by now, unless systemd keeps to version 1.
       state_.cgroup.create_v2(options_.is_rootless);
     }
@@ -247,6 +246,7 @@ class Creation {
     if (!options_.is_rootless) {
       state_.cgroup.apply_devices(with_default_devices(spec_.resources.devices));
     }
+    hand_over_cgroup(state_.cgroup, spec_);
     log_step("made the cgroups");
   }
 

@@ -4,6 +4,7 @@
 #include "runtime/identity.h"
 #include "runtime/seccomp.h"
 #include "runtime/spec.h"
+#include "runtime/systemd_unit.h"
 
 namespace ocup {
 
@@ -76,7 +77,10 @@ int run_features(const GlobalOptions&, const Arguments&) {
   writer.key("annotations").begin_object();
   writer.key("org.ocup.runtime.version").string(kVersion);
   writer.key("org.opencontainers.runc.checkpoint.enabled").string("false");
+  writer.key("io.github.seccomp.libseccomp.version").string(libseccomp_version());
   writer.end_object();
+  // They change how the container is made: whoever hands on annotations of others has to know them.
+  write_names(writer, "potentiallyUnsafeConfigAnnotations", {kSystemdProperty});
   writer.end_object();
   print(pretty_json(writer.text()) + "\n");
   return 0;

@@ -1,4 +1,3 @@
-#include <seccomp.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -7,6 +6,7 @@
 #include "base/error.h"
 #include "runtime/commands.h"
 #include "runtime/log.h"
+#include "runtime/seccomp.h"
 #include "runtime/self_protection.h"
 
 namespace ocup {
@@ -56,10 +56,8 @@ std::string command_help(const Command& command) {
 }
 
 std::string version_text() {
-  const scmp_version* library = ::seccomp_version();
   return std::string("ocup-runtime version ") + kVersion + "\nspec: " + kSpecVersion +
-         "\nlibseccomp: " + std::to_string(library->major) + "." + std::to_string(library->minor) +
-         "." + std::to_string(library->micro) + "\n";
+         "\nlibseccomp: " + libseccomp_version() + "\n";
 }
 
 const Command& find_command(const std::string& name) {

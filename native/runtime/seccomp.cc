@@ -237,6 +237,12 @@ UniqueFd install_seccomp(const SeccompFilter& filter) {
   return filter.has_listener ? UniqueFd(static_cast<int>(result)) : UniqueFd();
 }
 
+std::string libseccomp_version() {
+  const scmp_version* library = ::seccomp_version();
+  return std::to_string(library->major) + "." + std::to_string(library->minor) + "." +
+         std::to_string(library->micro);
+}
+
 std::vector<std::string> seccomp_actions() {
   std::vector<std::string> names;
   for (const auto& action : kActions) names.emplace_back(action.name);

@@ -40,6 +40,9 @@ SeccompFilter compile_seccomp(const JsonNode& profile);
  */
 UniqueFd install_seccomp(const SeccompFilter& filter);
 
+/** `2.5.4` */
+std::string libseccomp_version();
+
 /** Names for `features`. */
 std::vector<std::string> seccomp_actions();
 std::vector<std::string> seccomp_operators();

@@ -118,7 +118,7 @@ int run_spec(const GlobalOptions&, const Arguments& arguments) {
   const bool is_rootless = arguments.has("rootless");
   JsonWriter writer;
   writer.begin_object();
-  writer.key("ociVersion").string("1.0.2");
+  writer.key("ociVersion").string(kSpecVersion);
   write_process(writer);
   writer.key("root").begin_object().key("path").string("rootfs").key("readonly").boolean(true);
   writer.end_object();

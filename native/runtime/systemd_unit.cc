@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "base/error.h"
 #include "runtime/cgroup.h"
@@ -23,7 +24,7 @@ class Properties {
   Properties& operator=(const Properties&) = delete;
   ~Properties() { writer_.end_array(mark_, 8); }
 
-  void text(const char* name, std::string_view value) {
+  void text(std::string_view name, std::string_view value) {
     begin(name, "s");
     writer_.text(value);
   }
@@ -33,13 +34,17 @@ class Properties {
     writer_.text(value);
     writer_.end_array(mark, 4);
   }
-  void flag(const char* name, bool value) {
+  void flag(std::string_view name, bool value) {
     begin(name, "b");
     writer_.number32(value ? 1 : 0);
   }
-  void number(const char* name, uint64_t value) {
+  void number(std::string_view name, uint64_t value) {
     begin(name, "t");
     writer_.number64(value);
+  }
+  void number32(const std::string& name, std::string_view type, uint32_t value) {
+    begin(name, type);
+    writer_.number32(value);
   }
   void pid(const char* name, pid_t value) {
     begin(name, "au");
@@ -49,7 +54,7 @@ class Properties {
   }
 
  private:
-  void begin(const char* name, std::string_view type) {
+  void begin(std::string_view name, std::string_view type) {
     writer_.pad(8);
     writer_.text(name);
     writer_.signature(type);
@@ -100,6 +105,46 @@ void add_limits(Properties& properties, const Resources& resources, bool is_v2) 
   }
   if (resources.pids_limit.value_or(0) != 0)
     properties.number("TasksMax", limit_of(*resources.pids_limit));
+}
+
+template <typename Number>
+Number parse_number(const std::string& key, std::string_view text) {
+  Number number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (text.empty() || error != std::errc() || end != text.data() + text.size()) {
+    throw SpecError("annotations." + key, "is not a number of that type");
+  }
+  return number;
+}
+
+/** A string in quotes, a boolean, or a number with its type in front: what units have properties
+ * of. */
+void add_annotated(Properties& properties, const std::string& key, const std::string& value) {
+  std::string name = key.substr(std::string_view(kSystemdProperty).size());
+  const auto after = [&](std::string_view type) {
+    return std::string_view(value).substr(type.size());
+  };
+  uint64_t scale = 1;
+  // systemd has no properties in seconds, but people have: its own tools know `TimeoutStopSec` as
+  // well.
+  if (name.ends_with("Sec") && !name.ends_with("USec")) {
+    name.replace(name.size() - 3, 3, "USec");
+    scale = 1000000;
+  }
+  if (value.size() >= 2 && (value.front() == '\'' || value.front() == '"') &&
+      value.back() == value.front()) {
+    properties.text(name, value.substr(1, value.size() - 2));
+  } else if (value == "true" || value == "false") {
+    properties.flag(name, value == "true");
+  } else if (value.starts_with("uint64 ") || scale != 1) {
+    const std::string_view text = value.starts_with("uint64 ") ? after("uint64 ") : after("");
+    properties.number(name, parse_number<uint64_t>(key, text) * scale);
+  } else if (value.starts_with("uint32 ")) {
+    properties.number32(name, "u", parse_number<uint32_t>(key, after("uint32 ")));
+  } else {
+    const std::string_view text = value.starts_with("int32 ") ? after("int32 ") : after("");
+    properties.number32(name, "i", static_cast<uint32_t>(parse_number<int32_t>(key, text)));
+  }
 }
 
 /** `user-1000.slice` lies at `/user.slice/user-1000.slice`. */
@@ -190,8 +235,8 @@ std::string cgroup_path_of(const SystemdUnit& unit) {
   return path + expand_slice(unit.slice) + "/" + unit.name;
 }
 
-void start_systemd_unit(const SystemdUnit& unit, pid_t pid, const std::string& description,
-                        const Resources& resources, bool is_v2) {
+void start_systemd_unit(const SystemdUnit& unit, pid_t pid, const std::string& id, const Spec& spec,
+                        bool is_v2) {
   Dbus bus(unit.is_user);
   bus.call({kPath, kManager, "Subscribe", "", ""});
   DbusWriter body;
@@ -199,7 +244,7 @@ void start_systemd_unit(const SystemdUnit& unit, pid_t pid, const std::string& d
   body.text("replace");
   {
     Properties properties(body);
-    properties.text("Description", description);
+    properties.text("Description", "container " + id);
     if (unit.name.ends_with(".slice")) {
       properties.texts("Wants", unit.slice);
     } else {
@@ -212,7 +257,10 @@ void start_systemd_unit(const SystemdUnit& unit, pid_t pid, const std::string& d
       if (is_v2 || std::string_view(name) != "IOAccounting") properties.flag(name, true);
     }
     properties.flag("DefaultDependencies", false);
-    add_limits(properties, resources, is_v2);
+    add_limits(properties, spec.resources, is_v2);
+    for (const auto& [key, value] : spec.annotations) {
+      if (key.starts_with(kSystemdProperty)) add_annotated(properties, key, value);
+    }
   }
   // No other units beside it: `a(sa(sv))`.
   body.end_array(body.begin_array(8), 8);

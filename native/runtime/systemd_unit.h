@@ -9,6 +9,9 @@
 
 namespace ocup {
 
+/** An annotation that starts so names a property of the unit, with its value as GVariant text. */
+constexpr const char* kSystemdProperty = "org.systemd.property.";
+
 /** The scope (or slice) of systemd that holds a container's cgroup; an empty name: none does. */
 struct SystemdUnit {
   std::string name;
@@ -30,8 +33,8 @@ SystemdUnit parse_systemd_unit(const std::string& cgroups_path, const std::strin
 std::string cgroup_path_of(const SystemdUnit& unit);
 
 /** Makes the unit with that process in it, and waits until it is there. Throws UserError. */
-void start_systemd_unit(const SystemdUnit& unit, pid_t pid, const std::string& description,
-                        const Resources& resources, bool is_v2);
+void start_systemd_unit(const SystemdUnit& unit, pid_t pid, const std::string& id, const Spec& spec,
+                        bool is_v2);
 
 /** Tells systemd of new limits, which would put back the old ones else. Throws UserError. */
 void update_systemd_unit(const SystemdUnit& unit, const Resources& resources, bool is_v2);

@@ -430,6 +430,13 @@ describe('other commands', () => {
     };
     expect(features.linux['namespaces']).toContain('time');
     expect(features.linux['seccomp']).toMatchObject({ enabled: true });
+    expect(features.linux).toMatchObject({
+      cgroup: { v1: true, v2: true, systemd: true, systemdUser: true, rdma: true },
+      mountExtensions: { idmap: { enabled: true } },
+      memoryPolicy: { modes: expect.arrayContaining(['MPOL_BIND']) },
+      netDevices: { enabled: true },
+      intelRdt: { enabled: false },
+    });
   });
 
   test('what is not supported says so', async () => {

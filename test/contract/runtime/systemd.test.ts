@@ -44,11 +44,16 @@ quiet() { "$@" </dev/null >/dev/null 2>/run/error || { echo "$* failed"; cat /ru
 
   must('a container lives in a scope, and both go together', async () => {
     bundle.spec.linux.cgroupsPath = 'trial-inner.slice:prefix:one';
+    bundle.spec.annotations = {
+      'org.systemd.property.TimeoutStopUSec': 'uint64 7000000',
+      'org.systemd.property.KillSignal': '15',
+      'org.systemd.property.CollectMode': "'inactive-or-failed'",
+    };
     const parts = await run(`
 quiet $R run -d -b $B one
 pid=$($R state one | sed -n 's/.*"pid": \\([0-9]*\\).*/\\1/p')
 echo '== cgroup'; grep '^0::' /proc/$pid/cgroup
-echo '== unit'; systemctl show prefix-one.scope -p Description,Slice,Delegate,ActiveState
+echo '== unit'; systemctl show prefix-one.scope -p Description,Slice,Delegate,ActiveState,TimeoutStopUSec,KillSignal,CollectMode
 echo '== update'; $R update --pids-limit -1 one; echo $?; systemctl show prefix-one.scope -p TasksMax
 echo '== exec'; $R exec one cat /proc/self/cgroup | grep '^0::'
 echo '== paused'; $R pause one; $R state one; $R resume one
@@ -59,9 +64,12 @@ true`);
     expect(parts['cgroup']).toBe(path);
     expect(parts['unit']?.trim().split('\n').sort()).toEqual([
       'ActiveState=active',
+      'CollectMode=inactive-or-failed',
       'Delegate=yes',
       'Description=container one',
+      'KillSignal=15',
       'Slice=trial-inner.slice',
+      'TimeoutStopUSec=7s',
     ]);
     expect(parts['update']).toBe('0\nTasksMax=infinity\n');
     expect(parts['exec']).toBe(path);
@@ -93,6 +101,27 @@ echo '== path'; $R run -b /run/b four </dev/null; echo $?
 echo '== left'; systemctl list-units --all --no-legend 'ocup-runtime-*'; find /sys/fs/cgroup -name 'ocup-runtime-*'; ls /run/runtime | grep -v '~' || true`);
     expect(parts['program']).toMatch(/no such file or directory.*\n1\n$/s);
     expect(parts['path']).toMatch(/slice:prefix:name.*\n1\n$/s);
+    expect(parts['left']).toBe('');
+  });
+
+  must('who is in a user namespace owns its cgroup when it can write to it', async () => {
+    bundle.namespaces('user', 'cgroup');
+    const mapping = [{ containerID: 0, hostID: 100000, size: 65536 }];
+    Object.assign(bundle.spec.linux, { uidMappings: mapping, gidMappings: mapping, resources: {} });
+    bundle.chownTo(100000);
+    bundle.spec.mounts.push({
+      destination: '/sys/fs/cgroup',
+      type: 'cgroup',
+      source: 'cgroup',
+      options: ['rw', 'nosuid', 'noexec', 'nodev'],
+    });
+    bundle.script(
+      'mkdir /sys/fs/cgroup/mine; stat -c %u /sys/fs/cgroup/mine /sys/fs/cgroup/cgroup.procs',
+    );
+    const parts = await run(`
+echo '== owner'; ${OURS.path} --root /run/runtime run -b $B five </dev/null; echo $?
+echo '== left'; find /sys/fs/cgroup -name five`);
+    expect(parts['owner']).toBe('0\n0\n0\n');
     expect(parts['left']).toBe('');
   });
 
