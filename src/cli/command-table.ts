@@ -43,6 +43,7 @@ import { psCommand } from './commands/ps.ts';
 import { pullCommand } from './commands/pull.ts';
 import { runCommand } from './commands/run.ts';
 import { statsCommand } from './commands/stats.ts';
+import { systemDfCommand } from './commands/system-df.ts';
 import { upCommand } from './commands/up.ts';
 import { whyCommand } from './commands/why.ts';
 
@@ -97,6 +98,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
   imagePushCommand,
   imageVerifyCommand,
   networkLsCommand,
+  systemDfCommand,
   loginCommand,
   logoutCommand,
   doctorCommand,

@@ -2,10 +2,12 @@ import { exportProject, importProject } from '../image/project-archive.ts';
 import { logIn, logOut } from '../image/registry/login.ts';
 import type { ImageCalls, VerifyReport } from '../wire/image-calls.ts';
 import type { Call, Handlers } from '../wire/server.ts';
+import { measureUsage } from './disk-usage.ts';
 import type { Rooms } from './rooms.ts';
 
 /** The calls that carry images between the store, files and registries. */
-export function transferHandlers({ images, events }: Rooms): Pick<Handlers, keyof ImageCalls> {
+export function transferHandlers(rooms: Rooms): Pick<Handlers, keyof ImageCalls> {
+  const { images, events } = rooms;
   const { transfers } = images;
   const tell = (action: 'pull' | 'push' | 'tag', names: readonly string[]): void => {
     for (const name of names) events.tell({ kind: 'image', action, name });
@@ -48,6 +50,7 @@ export function transferHandlers({ images, events }: Rooms): Pick<Handlers, keyo
       for (const image of imported.images) tell('pull', image.names);
       return imported;
     },
+    'system.usage': (_, { signal }) => measureUsage(rooms, signal),
     'registry.login': ({ server, login, environment: env }, { signal }) =>
       logIn({ server, login }, { env, signal }),
     'registry.logout': ({ server, environment: env }, { signal }) =>

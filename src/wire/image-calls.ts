@@ -33,6 +33,21 @@ export interface VerifyReport {
   }[];
 }
 
+export interface UsageRow {
+  readonly total: number;
+  /** Those in use. */
+  readonly active: number;
+  readonly sizeBytes: number;
+  /** Of those that nobody uses. */
+  readonly reclaimableBytes: number;
+}
+
+export interface DiskUsage {
+  readonly images: UsageRow;
+  readonly containers: UsageRow;
+  readonly volumes: UsageRow;
+}
+
 export type ArchiveFormatName = 'docker' | 'oci';
 
 /** Calls that carry images between the store, files and registries. Paths are absolute. */
@@ -94,6 +109,8 @@ export interface ImageCalls {
     { readonly folder: string; readonly images: readonly Image[] },
     PullProgress
   >;
+  /** What is kept here takes on disk. */
+  'system.usage': Call<Readonly<Record<string, never>>, DiskUsage>;
   /** Asks the registry, and keeps the password as Docker does. `login` undefined: what is kept is tried. */
   'registry.login': Call<
     {

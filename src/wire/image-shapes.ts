@@ -37,6 +37,7 @@ export const IMAGE_PARAM_SHAPES: { readonly [M in keyof ImageCalls]: Shape<Param
     folder: optional(text),
     parent: text,
   }),
+  'system.usage': objectOf<Params<'system.usage'>>({}),
   'registry.login': objectOf<Params<'registry.login'>>({
     server: text,
     login: optional(

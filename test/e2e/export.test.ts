@@ -84,6 +84,21 @@ configs: { motto: { file: ./motto } }
     await away.succeed(['down'], { cwd: place });
   });
 
+  test('what it takes on disk is told, and that nobody uses it', async () => {
+    const { stdout } = await away.succeed(['system', 'df', '--format', 'json']);
+    const rows = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, string>);
+    expect(rows.map((row) => [row['Type'], row['TotalCount'], row['Active']])).toEqual([
+      ['Images', '1', '0'],
+      ['Containers', '0', '0'],
+      ['Local Volumes', '0', '0'],
+    ]);
+    expect(rows[0]?.['Size']).toMatch(/^\d+(\.\d+)?MB$/);
+    expect(rows[0]?.['Reclaimable']).toMatch(/^\d.*MB \(\d+%\)$/);
+  });
+
   test('neither a folder with something in it nor an archive of images alone is taken', async () => {
     const again = await away.run(['import', archive], { cwd: away.folder });
     expect(again).toMatchObject({ code: 1, stderr: expect.stringContaining('not empty') });

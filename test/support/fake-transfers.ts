@@ -29,6 +29,7 @@ export function fakeTransfers(images: Map<string, Image>): Pick<Handlers, keyof 
     'image.lock': refuse,
     'project.export': refuse,
     'project.import': refuse,
+    'system.usage': refuse,
     'registry.login': refuse,
     'registry.logout': refuse,
   };
