@@ -18,7 +18,7 @@ services:
 interface Shell {
   readonly name: string;
   readonly path: string;
-  readonly ask: (line: string) => readonly string[];
+  readonly ask: (line: string, expected: string) => readonly string[];
 }
 
 const SHELLS: readonly Shell[] = [
@@ -39,18 +39,19 @@ const SHELLS: readonly Shell[] = [
   {
     name: 'zsh',
     path: '/usr/bin/zsh',
-    // The line is typed into an interactive shell with its completion system, which types the rest.
-    ask: (line) => [
+    // The line is typed into an interactive shell with its completion system, which types the rest: until then
+    // it is waited for, since keys that come too early break a completion off.
+    ask: (line, expected) => [
       '-fc',
       `zmodload zsh/zpty
        zpty shell 'PS1= zsh -f -i'
        zpty -w shell 'stty -echo; unsetopt beep; LISTMAX=0; COLUMNS=200; autoload -Uz compinit; compinit -u -D; zstyle ":completion:*" verbose no; source <(ocup completion zsh); print re""ady'
        while zpty -r shell text '*ready*'; do break; done
        zpty -w -n shell "$1"$'\\t'
-       zpty -w -n shell $'\\C-uprint do""ne\\n'
-       zpty -r shell text '*done*' && print -r -- "$text"`,
+       zpty -r shell text "*$2*" && print -r -- "$text"`,
       'zsh',
       line,
+      expected,
     ],
   },
   {
@@ -73,9 +74,9 @@ describe.each(SHELLS)('completion in $name', ({ path, ask }) => {
     await rm(project, { recursive: true, force: true });
   });
 
-  async function offered(line: string): Promise<readonly string[]> {
+  async function offered(line: string, expected: string): Promise<readonly string[]> {
     const env = { PATH: `${BIN}:${process.env['PATH'] ?? ''}`, HOME: project, TERM: 'dumb' };
-    const { stdout } = await runProgram(path, ask(line), { cwd: project, env });
+    const { stdout } = await runProgram(path, ask(line, expected), { cwd: project, env });
     const plain = stdout.replaceAll(/\u001b\[[0-9;?]*[A-Za-z]|\r/g, '');
     return plain.split(/\s+/);
   }
@@ -84,26 +85,26 @@ describe.each(SHELLS)('completion in $name', ({ path, ask }) => {
   const where = existsSync(path) ? '' : `: ${path} is missing`;
 
   inShell(`offers commands${where}`, async () => {
-    const words = await offered('ocup unp');
+    const words = await offered('ocup unp', 'unpause');
     expect(words).toContain('unpause');
     expect(words).not.toContain('up');
   });
 
   inShell(`offers services, those of profiles among them${where}`, async () => {
-    const words = await offered('ocup logs wo');
+    const words = await offered('ocup logs wo', 'worker');
     expect(words).toContain('worker');
     expect(words).not.toContain('db');
   });
 
   inShell(`offers flags${where}`, async () => {
-    expect(await offered('ocup up --no-l')).toContain('--no-log-prefix');
+    expect(await offered('ocup up --no-l', '--no-log-prefix')).toContain('--no-log-prefix');
   });
 
   inShell(`offers values of a flag${where}`, async () => {
-    expect(await offered('ocup --progress pl')).toContain('plain');
+    expect(await offered('ocup --progress pl', 'plain')).toContain('plain');
   });
 
   inShell(`offers paths where one may come${where}`, async () => {
-    expect((await offered('ocup -f no')).join(' ')).toContain('notes.txt');
+    expect((await offered('ocup -f no', 'notes.txt')).join(' ')).toContain('notes.txt');
   });
 });

@@ -13,7 +13,7 @@ async function words(...line: string[]): Promise<string[]> {
 describe('completion', () => {
   test.each([
     [['ima'], ['images', 'image']],
-    [['image', 'pu'], ['pull']],
+    [['image', 'pul'], ['pull']],
     [['up', '--no-b'], ['--no-build']],
     [
       ['up', ''],
