@@ -157,6 +157,7 @@ async function runMapped(
       HOME: folder,
       OCUP_DATA_DIR: join(folder, 'data'),
       OCUP_RUN_DIR: join(folder, 'run'),
+      OCUP_IDLE_MS: '200',
     },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
@@ -171,5 +172,8 @@ async function runMapped(
   await writeFile(`${path}/uid_map`, map);
   await writeFile(`${path}/gid_map`, map);
   child.stdin.end('\n');
-  return { code: await ended, stdout, stderr };
+  const code = await ended;
+  const socket = join(folder, 'run/supervisor.sock');
+  await eventually(() => !existsSync(socket), 15_000, 'the end of the supervisor');
+  return { code, stdout, stderr };
 }
