@@ -1,7 +1,9 @@
 #include "base/file.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include <cerrno>
 
@@ -9,9 +11,20 @@
 
 namespace ocup {
 
+namespace {
+
+/** A control file takes a value whole or not at all. */
+void write_at_once(int fd, std::string_view data, const std::string& path) {
+  const ssize_t count = retry_interrupted([&] { return ::write(fd, data.data(), data.size()); });
+  if (count < 0) throw SysError(errno, "write", path);
+  if (static_cast<size_t>(count) != data.size()) throw SysError(EIO, "write", path);
+}
+
+}  // namespace
+
 UniqueFd open_file(int dir_fd, const std::string& path, int flags, mode_t mode) {
-  const int fd = static_cast<int>(retry_interrupted(
-      [&] { return ::openat(dir_fd, path.c_str(), flags | O_CLOEXEC, mode); }));
+  const int fd = static_cast<int>(
+      retry_interrupted([&] { return ::openat(dir_fd, path.c_str(), flags | O_CLOEXEC, mode); }));
   if (fd < 0) throw SysError(errno, "open", path);
   return UniqueFd(fd);
 }
@@ -51,10 +64,15 @@ void write_all(int fd, std::string_view data, std::string_view path) {
 
 void write_control_file(const std::string& path, std::string_view data) {
   const UniqueFd fd = open_file(path, O_WRONLY);
-  const ssize_t count =
-      retry_interrupted([&] { return ::write(fd.get(), data.data(), data.size()); });
-  if (count < 0) throw SysError(errno, "write", path);
-  if (static_cast<size_t>(count) != data.size()) throw SysError(EIO, "write", path);
+  write_at_once(fd.get(), data, path);
+}
+
+void write_proc_file(const std::string& path, std::string_view data) {
+  const UniqueFd fd = open_file(path, O_WRONLY);
+  struct statfs filesystem = {};
+  if (::fstatfs(fd.get(), &filesystem) < 0) throw SysError(errno, "statfs", path);
+  if (static_cast<long>(filesystem.f_type) != PROC_SUPER_MAGIC) throw SysError(EXDEV, "open", path);
+  write_at_once(fd.get(), data, path);
 }
 
 void write_file_atomic(const std::string& path, std::string_view data, mode_t mode) {

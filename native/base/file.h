@@ -29,19 +29,25 @@ UniqueFd open_file(const std::string& path, int flags, mode_t mode = 0);
 /** All that is left to read. Throws SysError, also when there is more than `max_bytes` (EFBIG). */
 std::string read_all(int fd, std::string_view path, size_t max_bytes = 64u << 20);
 
+/** Writes as write_control_file does what has to be a file of procfs: EXDEV where it is not. */
+void write_proc_file(const std::string& path, std::string_view data);
+
 /** The content of the file at `path`. Throws SysError. */
 std::string read_file(const std::string& path, size_t max_bytes = 64u << 20);
 
 /** Writes all of `data`. Throws SysError. */
 void write_all(int fd, std::string_view data, std::string_view path);
 
-/** Writes `data` in one write to an existing file, as the kernel's control files want it. Throws SysError. */
+/** Writes `data` in one write to an existing file, as the kernel's control files want it. Throws
+ * SysError. */
 void write_control_file(const std::string& path, std::string_view data);
 
-/** Replaces the file at `path` by way of a temporary one beside it and a rename. Throws SysError. */
+/** Replaces the file at `path` by way of a temporary one beside it and a rename. Throws SysError.
+ */
 void write_file_atomic(const std::string& path, std::string_view data, mode_t mode = 0600);
 
-/** Makes the folder at `path` and those above it. Existing ones are left as they are. Throws SysError. */
+/** Makes the folder at `path` and those above it. Existing ones are left as they are. Throws
+ * SysError. */
 void make_folders(const std::string& path, mode_t mode);
 
 }  // namespace ocup

@@ -3,6 +3,8 @@
 #include <rapidjson/error/en.h>
 #include <rapidjson/prettywriter.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 
 namespace ocup {
@@ -16,9 +18,33 @@ rapidjson::SizeType size_of(std::string_view text) {
   return static_cast<rapidjson::SizeType>(text.size());
 }
 
+/** Right for JSON; for other text, which the parser refuses, it may be anything. */
+size_t depth_of(std::string_view text) {
+  size_t depth = 0;
+  size_t deepest = 0;
+  bool is_string = false;
+  for (size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
+    if (c == '"') {
+      is_string = !is_string;
+    } else if (is_string) {
+      if (c == '\\') ++at;
+    } else if (c == '{' || c == '[') {
+      deepest = std::max(deepest, ++depth);
+    } else if ((c == '}' || c == ']') && depth > 0) {
+      --depth;
+    }
+  }
+  return deepest;
+}
+
 }  // namespace
 
-JsonDocument::JsonDocument(std::string text, std::string_view name) : text_(std::move(text)) {
+JsonDocument::JsonDocument(std::string text, std::string_view name, size_t max_depth)
+    : text_(std::move(text)) {
+  if (depth_of(text_) > max_depth) {
+    throw SpecError(name, "is nested deeper than " + std::to_string(max_depth) + " levels");
+  }
   document_.ParseInsitu<kParseFlags>(text_.data());
   if (!document_.HasParseError()) return;
   std::string message = "invalid JSON at byte ";

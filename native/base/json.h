@@ -19,11 +19,17 @@
 
 namespace ocup {
 
+/** Far more than any specification has. */
+inline constexpr size_t kMaxJsonDepth = 1000;
+
 /** A parsed JSON text and the memory its strings live in. */
 class JsonDocument {
  public:
-  /** Parses `text`; `name` names it in errors. Throws SpecError. Nesting costs no stack. */
-  JsonDocument(std::string text, std::string_view name);
+  /**
+   * Parses `text`; `name` names it in errors. Throws SpecError, also when it is nested deeper than
+   * `max_depth`: whoever walks the values later does so with a call a level.
+   */
+  JsonDocument(std::string text, std::string_view name, size_t max_depth = kMaxJsonDepth);
   JsonDocument(const JsonDocument&) = delete;
   JsonDocument& operator=(const JsonDocument&) = delete;
 

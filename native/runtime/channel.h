@@ -9,20 +9,23 @@
 
 namespace ocup {
 
+// clang-format off
 // The talk between the runtime and the first process of a container (or a process that joins one).
 //
 //   runtime                                             first process
 //     │ clone3 ──────────────────────────────────────────▶ │
 //     │ 1 kIdsMapped       (a new user namespace only) ──▶ │ becomes root there; mounts
-//     │ 2 kCgroupReady + fds ────────────────────────────▶ │ enters them; namespace and mounts of
-//     cgroups │ ◀────────── 3 kNamespacesReady    (only with hooks) │ │ 4 kHooksRun
-//     ─────────────────────────────────────▶ │ pivot_root, ids, looks for the program │ ◀──────────
-//     5 kTerminal + fd  (without its socket)  │ │ ◀────────── 6 kReady │ all is done but execve │ 7
-//     kRecorded ─────────────────────────────────────▶ │ waits for `start`, or goes on │
-//     ◀────────── kListener + fd  (a filter that notifies) │ hands over, goes on │ ◀──────────
-//     kFailed + errno + text    at any time   │ ends │ ◀────────── end of file after 7: execve
-//     succeeded   │
+//     │ 2 kCgroupReady + fds ────────────────────────────▶ │ enters them; cgroup namespace and mounts
+//     │ ◀────────── 3 kNamespacesReady    (only with hooks) │
+//     │ 4 kHooksRun ─────────────────────────────────────▶ │ pivot_root, ids, looks for the program
+//     │ ◀────────── 5 kTerminal + fd  (without its socket)  │
+//     │ ◀────────── 6 kReady                                │ all is done but execve
+//     │ 7 kRecorded ─────────────────────────────────────▶ │ waits for `start`, or goes on
+//     │ ◀────────── kListener + fd  (a filter that notifies)│ hands over, goes on
+//     │ ◀────────── kFailed + errno + text    at any time   │ ends
+//     │ ◀────────── end of file after 7: execve succeeded   │
 //
+// clang-format on
 // INVARIANT: when the runtime dies before 7, the first process reads end of file, and ends.
 enum class Step : unsigned {
   kIdsMapped = 1,

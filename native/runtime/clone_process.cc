@@ -56,7 +56,7 @@ void write_time_offsets(const std::vector<TimeOffset>& offsets) {
     text += offset.clock + " " + std::to_string(offset.seconds) + " " +
             std::to_string(offset.nanoseconds) + "\n";
   }
-  if (!text.empty()) write_control_file("/proc/self/timens_offsets", text);
+  if (!text.empty()) write_proc_file("/proc/self/timens_offsets", text);
 }
 
 void make_time_ns(const ClonePlan& plan) {
@@ -126,7 +126,7 @@ void write_map(pid_t pid, const char* file, const char* helper,
                const std::vector<IdMapping>& mappings) {
   const std::string path = "/proc/" + std::to_string(pid) + "/" + file;
   try {
-    write_control_file(path, map_text(mappings));
+    write_proc_file(path, map_text(mappings));
   } catch (const SysError& error) {
     if (error.error_number() != EPERM || ::geteuid() == 0) throw;
     Program program = {
@@ -169,7 +169,7 @@ void write_id_maps(pid_t pid, const std::vector<IdMapping>& uids,
   // man 7 user_namespaces: without privileges setgroups has to be given up before gid_map.
   const bool is_single = gids.size() == 1 && gids[0].size == 1 && gids[0].host_id == ::getegid();
   if (::geteuid() != 0 && is_single) {
-    write_control_file("/proc/" + std::to_string(pid) + "/setgroups", "deny");
+    write_proc_file("/proc/" + std::to_string(pid) + "/setgroups", "deny");
   }
   write_map(pid, "uid_map", "newuidmap", uids);
   write_map(pid, "gid_map", "newgidmap", gids);

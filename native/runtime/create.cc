@@ -207,6 +207,10 @@ class Creation {
       if (join.flag == CLONE_NEWUSER) plan.user_ns = join.fd.get();
       if (join.flag == CLONE_NEWPID) plan.pid_ns = join.fd.get();
     }
+    // In a pid namespace that others live in, the child can be looked into from its first moment.
+    if (plan.pid_ns >= 0 && plan.user_ns < 0 && ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) {
+      throw SysError(errno, "prctl", "PR_SET_DUMPABLE");
+    }
     // The rest of them are made while the first process builds its root.
     UniqueFd birth_cgroup;
     if (state_.unit.is_none()) {

@@ -229,7 +229,9 @@ std::optional<ContainerState> StateFolder::find() const {
   const UniqueFd file(::openat(fd_.get(), kStateFile, O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!file && errno == ENOENT) return std::nullopt;
   if (!file) throw SysError(errno, "open", path_ + "/" + kStateFile);
-  const JsonDocument document(read_all(file.get(), path_), path_ + "/" + kStateFile);
+  // It holds a whole config.json one level further in.
+  const JsonDocument document(read_all(file.get(), path_), path_ + "/" + kStateFile,
+                              kMaxJsonDepth + 1);
   return read_state(JsonNode(document.root()));
 }
 

@@ -28,6 +28,31 @@ void require_terminal(int fd) {
   if (!is_ptmx) throw UserError("cannot open a terminal: /dev/pts/ptmx is not one of a devpts");
 }
 
+UniqueFd find_console_file(int dev_fd) {
+  UniqueFd file(::openat(dev_fd, "console", O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  if (!file && errno != ENOENT) throw SysError(errno, "open", "/dev/console");
+  return file;
+}
+
+/** CVE-2025-52565: a link that the image put there would have the terminal mounted over another
+ * file, such as one of proc that is to be masked. */
+UniqueFd make_console_file(int root_fd) {
+  const UniqueFd dev = make_folders_in_root(root_fd, "/dev");
+  UniqueFd file = find_console_file(dev.get());
+  if (!file) {
+    if (::mknodat(dev.get(), "console", S_IFREG | 0600, 0) < 0 && errno != EEXIST) {
+      throw SysError(errno, "mknod", "/dev/console");
+    }
+    file = find_console_file(dev.get());
+  }
+  struct stat stat = {};
+  if (!file || ::fstat(file.get(), &stat) < 0) throw SysError(errno, "stat", "/dev/console");
+  if (S_ISLNK(stat.st_mode)) {
+    throw UserError("cannot mount the terminal at /dev/console: it is a symbolic link");
+  }
+  return file;
+}
+
 }  // namespace
 
 Terminal open_terminal(int root_fd, const std::optional<ConsoleSize>& size) {
@@ -56,9 +81,7 @@ Terminal open_terminal(int root_fd, const std::optional<ConsoleSize>& size) {
 }
 
 void bind_console(int root_fd, const Terminal& terminal) {
-  const UniqueFd target = make_file_in_root(root_fd, "/dev/console", 0600);
-  struct stat stat = {};
-  if (::fstat(target.get(), &stat) < 0) throw SysError(errno, "stat", "/dev/console");
+  const UniqueFd target = make_console_file(root_fd);
   const UniqueFd copy = clone_mount(terminal.slave.get(), "", false);
   attach_mount(copy.get(), target.get(), "/dev/console");
 }

@@ -1,0 +1,111 @@
+import { spawn } from 'node:child_process';
+import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { TestBundle } from '../../support/bundle.ts';
+import { OURS, RuntimeLab } from '../../support/runtime.ts';
+
+let lab: RuntimeLab;
+beforeEach(() => {
+  lab = new RuntimeLab(OURS);
+});
+afterEach(async () => {
+  expect(await lab.close()).toEqual([]);
+});
+
+const ROUNDS = 25;
+
+/** Makes `<volume>/a` now a folder, now a link to the host, as fast as it can, until it is told to end. */
+const SWAPPER = `
+const { mkdirSync, rmSync, symlinkSync } = require('node:fs');
+const [place, target] = process.argv.slice(1);
+// What the runtime makes in the meantime is in the way now and then.
+const attempt = (work) => { try { work(); } catch { } };
+process.stdout.write('swapping');
+process.stdin.resume().on('end', () => process.exit(0));
+const swap = () => {
+  for (let i = 0; i < 200; i += 1) {
+    attempt(() => rmSync(place, { recursive: true, force: true }));
+    attempt(() => symlinkSync(target, place));
+    attempt(() => rmSync(place, { recursive: true, force: true }));
+    attempt(() => mkdirSync(place));
+  }
+  setImmediate(swap);
+};
+swap();
+`;
+
+interface Arena {
+  readonly bundle: TestBundle;
+  readonly volume: string;
+  readonly outside: string;
+}
+
+function makeArena(): Arena {
+  const bundle = lab.bundle();
+  const volume = join(bundle.folder, 'volume');
+  const outside = join(bundle.folder, 'outside');
+  mkdirSync(join(volume, 'a'), { recursive: true });
+  mkdirSync(outside);
+  bundle.spec.mounts.push({ destination: '/volume', source: volume, options: ['rbind'] });
+  return { bundle, volume, outside };
+}
+
+async function whileSwapping(arena: Arena, work: () => Promise<void>): Promise<void> {
+  const args = ['-e', SWAPPER, join(arena.volume, 'a'), arena.outside];
+  const swapper = spawn(process.execPath, args, {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const ended = new Promise<unknown>((done) => swapper.once('exit', done));
+  try {
+    await new Promise((done) => swapper.stdout.once('data', done));
+    await work();
+  } finally {
+    swapper.stdin.end();
+    expect(await ended).toBe(0);
+  }
+}
+
+/** What is mounted on anything but the places of the spec, as the container sees it. */
+const STRAY = `sed 's/^[^ ]* [^ ]* [^ ]* [^ ]* //' /proc/self/mountinfo | cut -d' ' -f1`;
+
+describe('CVE-2021-30465: the place of a mount becomes a link while the container is made', () => {
+  test('nothing is mounted or made outside of the root', async () => {
+    const arena = makeArena();
+    const { bundle, outside } = arena;
+    bundle.spec.mounts.push({ destination: '/volume/a/b', type: 'tmpfs', source: 'stray' });
+    bundle.script(STRAY);
+    let successes = 0;
+    await whileSwapping(arena, async () => {
+      for (let round = 0; round < ROUNDS; round += 1) {
+        const { code, stdout } = await lab.run(bundle);
+        expect(readdirSync(outside)).toEqual([]);
+        if (code !== 0) continue;
+        successes += 1;
+        // In its place, below whatever has that name by now, or where the link leads inside the root.
+        const strays = stdout.split('\n').filter((line) => line.endsWith('/b'));
+        for (const line of strays) {
+          expect(line.startsWith('/volume/') || line === `${outside}/b`).toBe(true);
+        }
+      }
+    });
+    expect(successes).toBeGreaterThan(0);
+  });
+});
+
+describe('CVE-2024-45310: a folder becomes a link while a missing file is made in it', () => {
+  test('no file is made outside of the root', async () => {
+    const arena = makeArena();
+    const { bundle, outside } = arena;
+    const source = join(bundle.folder, 'source');
+    writeFileSync(source, 'content');
+    bundle.spec.mounts.push({ destination: '/volume/a/made', source, options: ['bind'] });
+    await whileSwapping(arena, async () => {
+      for (let round = 0; round < ROUNDS; round += 1) {
+        await lab.run(bundle);
+        expect(readdirSync(outside)).toEqual([]);
+      }
+    });
+    expect(statSync(outside).isDirectory()).toBe(true);
+  });
+});
