@@ -7,6 +7,7 @@
       'native/base/file.cc',
       'native/base/path_in_root.cc',
     ],
+    'sanitizers': ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'],
     'static_ldflags': ['-static', '-Wl,--gc-sections', '-Wl,-s'],
   },
   'target_defaults': {
@@ -16,6 +17,16 @@
     'cflags_cc!': ['-fno-exceptions', '-fno-rtti', '-std=gnu++17', '-std=gnu++20'],
     'cflags_cc': ['-std=c++20', '-fexceptions', '-frtti'],
     'defines': ['_GNU_SOURCE', '_FORTIFY_SOURCE=2'],
+    'configurations': {
+      # `make -C build BUILDTYPE=Sanitized ocup-runtime`: bin/build-sanitized
+      'Sanitized': {
+        'defines!': ['_FORTIFY_SOURCE=2'],
+        'cflags!': ['-O2'],
+        'cflags': ['-O1', '-g', '-fno-omit-frame-pointer', '<@(sanitizers)'],
+        'ldflags!': ['-static', '-Wl,-s'],
+        'ldflags': ['<@(sanitizers)'],
+      },
+    },
   },
   'targets': [
     {
@@ -83,6 +94,31 @@
       ],
       'ldflags!': ['-rdynamic'],
       'ldflags': ['<@(static_ldflags)'],
+      'libraries': ['-lseccomp'],
+    },
+    {
+      # Built by name alone, in the configuration Sanitized; see native/test/README.md.
+      'target_name': 'fuzz-config',
+      'type': 'executable',
+      'suppress_wildcard': 1,
+      'sources': [
+        'native/base/error.cc',
+        'native/base/file.cc',
+        'native/base/json.cc',
+        'native/base/process.cc',
+        'native/runtime/seccomp.cc',
+        'native/runtime/spec.cc',
+        'native/runtime/spec_linux.cc',
+        'native/runtime/spec_mount.cc',
+        'native/runtime/spec_names.cc',
+        'native/runtime/spec_process.cc',
+        'native/runtime/spec_resources.cc',
+        'native/test/fuzz_config.cc',
+        'native/test/fuzz_driver.cc',
+        'native/test/json_mutator.cc',
+      ],
+      'cflags': ['-fsanitize-coverage=trace-pc'],
+      'ldflags!': ['-rdynamic'],
       'libraries': ['-lseccomp'],
     },
     {

@@ -17,9 +17,8 @@ import { TestBundle } from './bundle.ts';
 const BUILD = resolve(import.meta.dirname, '../../build/Release');
 const CGROUP2_MAGIC = 0x63677270;
 
-const SANITIZER_OPTIONS = Object.fromEntries(
-  Object.entries(process.env).filter(([name]) => name.endsWith('SAN_OPTIONS')),
-);
+/** The leak detector stops threads by ptrace, which a process that is not dumpable does not allow. */
+const SANITIZER_OPTIONS = { ASAN_OPTIONS: 'detect_leaks=0', UBSAN_OPTIONS: 'print_stacktrace=1' };
 
 export interface RuntimeProgram {
   readonly name: string;
@@ -35,9 +34,17 @@ export const OURS: RuntimeProgram = {
   skipReason: undefined,
 };
 
+/** Ours with the address and undefined-behaviour sanitizers, which `bin/build-sanitized` builds. */
+export const SANITIZED: RuntimeProgram = {
+  name: 'ocup-runtime with sanitizers',
+  path: join(BUILD, '../Sanitized/ocup-runtime'),
+  skipReason: existsSync(join(BUILD, '../Sanitized/ocup-runtime')) ? undefined : 'not built',
+};
+
 /** Ours, and those of the peers that are installed. */
 export const RUNTIMES: readonly RuntimeProgram[] = [
   OURS,
+  SANITIZED,
   { name: 'runc', path: '/usr/sbin/runc', skipReason: missing('/usr/sbin/runc') },
   { name: 'crun', path: '/usr/bin/crun', skipReason: missing('/usr/bin/crun') ?? hybridReason() },
 ];
@@ -233,5 +240,8 @@ export async function callProgram(
   closeSync(out);
   closeSync(err);
   const [stdout = '', stderr = ''] = files.map((file) => readFileSync(file, 'utf8'));
+  if (/ERROR: \w+Sanitizer|: runtime error: /.test(stderr)) {
+    throw new Error(`${path} ${args.join(' ')} is faulty:\n${stderr}`);
+  }
   return { code, stdout, stderr };
 }

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, readdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from '@jest/globals';
 import { eventually } from '../../support/eventually.ts';
-import { isUnified, type RuntimeLab } from '../../support/runtime.ts';
+import { isUnified, OURS, type RuntimeLab, SANITIZED } from '../../support/runtime.ts';
 import { describeContract } from './contract.ts';
 
 /** The folder of the container in one hierarchy. */
@@ -63,7 +63,7 @@ describeContract('cgroups', (must) => {
       expect(folder).toMatch(new RegExp(`/${parent}/inner/${id}$`));
       await lab.succeed(['delete', '--force', id]);
       expect(existsSync(folder)).toBe(false);
-      if (lab.program.name === 'ocup-runtime') {
+      if (lab.program === OURS || lab.program === SANITIZED) {
         for (const hierarchy of readdirSync('/sys/fs/cgroup')) {
           expect(existsSync(join('/sys/fs/cgroup', hierarchy, parent))).toBe(false);
         }
