@@ -21,7 +21,8 @@
       # `make -C build BUILDTYPE=Sanitized ocup-runtime`: bin/build-sanitized
       'Sanitized': {
         'defines!': ['_FORTIFY_SOURCE=2'],
-        'cflags!': ['-O2'],
+        # The sanitizers' code makes the compiler guess at values that are never unset.
+        'cflags!': ['-O2', '-Werror'],
         'cflags': ['-O1', '-g', '-fno-omit-frame-pointer', '<@(sanitizers)'],
         'ldflags!': ['-static', '-Wl,-s'],
         'ldflags': ['<@(sanitizers)'],

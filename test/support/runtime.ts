@@ -41,10 +41,10 @@ export const SANITIZED: RuntimeProgram = {
   skipReason: existsSync(join(BUILD, '../Sanitized/ocup-runtime')) ? undefined : 'not built',
 };
 
-/** Ours, and those of the peers that are installed. */
+/** Ours, and those of the peers that are installed; with OCUP_TEST_SANITIZED=1 the sanitized build too. */
 export const RUNTIMES: readonly RuntimeProgram[] = [
   OURS,
-  SANITIZED,
+  ...(process.env['OCUP_TEST_SANITIZED'] === '1' ? [SANITIZED] : []),
   { name: 'runc', path: '/usr/sbin/runc', skipReason: missing('/usr/sbin/runc') },
   { name: 'crun', path: '/usr/bin/crun', skipReason: missing('/usr/bin/crun') ?? hybridReason() },
 ];
