@@ -73,7 +73,7 @@ function readBack(name: string): { config: { digest: string } } {
     '--tls-verify=false',
     `docker://${name}`,
   ]);
-  return JSON.parse(raw.toString());
+  return JSON.parse(raw.toString()) as { config: { digest: string } };
 }
 
 describe('a push', () => {
