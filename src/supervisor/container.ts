@@ -3,7 +3,7 @@ import { unreachable } from '../base/unreachable.ts';
 import { resolveHealthcheck } from '../bundle/healthcheck.ts';
 import type { Container } from '../model/container.ts';
 import type { ContainerEvent } from '../model/event.ts';
-import type { ShimExit, ShimState } from '../wire/shim.ts';
+import type { ShimExit } from '../wire/shim.ts';
 import type { ContainerContext } from './container-context.ts';
 import { toContainer } from './container-view.ts';
 import { failedExit, seenExit, unseenExit } from './exits.ts';
@@ -159,7 +159,8 @@ export class SupervisedContainer {
     try {
       await this.context.shims.call(this.id, 'resume', {});
     } catch (error) {
-      if (!isOcupError(error) || (await this.shimStatus()) === 'paused') throw error;
+      if (!isOcupError(error) || (await this.context.shims.findStatus(this.id)) === 'paused')
+        throw error;
     }
     await this.apply({ kind: 'unpaused' });
   }
@@ -250,20 +251,8 @@ export class SupervisedContainer {
   /** Whether its process has ended, be it that nobody was told yet. */
   private async hasEnded(): Promise<boolean> {
     if (this.life.phase.status !== 'running') return true;
-    const status = await this.shimStatus();
+    const status = await this.context.shims.findStatus(this.id);
     return status === 'exited' || status === undefined;
-  }
-
-  /** Undefined when the shim is gone. */
-  private async shimStatus(): Promise<ShimState['status'] | undefined> {
-    try {
-      return (await this.context.shims.state(this.id)).status;
-    } catch (error) {
-      if (isOcupError(error, 'E_WIRE_CONNECT') || isOcupError(error, 'E_WIRE_CLOSED')) {
-        return undefined;
-      }
-      throw error;
-    }
   }
 
   /** Resolves once what follows from the input is on disk. */

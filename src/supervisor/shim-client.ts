@@ -56,6 +56,18 @@ export class ShimClient implements Disposable {
     return parseShape(stateShape, result, { code: 'E_WIRE_PROTOCOL', name: 'state of shim' });
   }
 
+  /** Undefined when the shim is gone. */
+  async findStatus(id: string): Promise<ShimState['status'] | undefined> {
+    try {
+      return (await this.state(id)).status;
+    } catch (error) {
+      if (isOcupError(error, 'E_WIRE_CONNECT') || isOcupError(error, 'E_WIRE_CLOSED')) {
+        return undefined;
+      }
+      throw error;
+    }
+  }
+
   /** @throws E_WIRE_CONNECT when there is no shim, and what the runtime says */
   async call<M extends PlainMethod>(
     id: string,
