@@ -175,10 +175,11 @@ describe('registries.conf', () => {
        insecure = true
       `;
     await configure('containers/registries.conf.d/10-mirrors.conf', conf('digest-only'));
-    expect((await pull('registry.example/team/app:1')).manifestDigest).toBe(digest);
-    expect(other.requests).toEqual([]);
     await pull(`registry.example/team/app@${digest}`);
-    expect(other.requests.length).toBeGreaterThan(0);
+    const asked = other.requests.length;
+    expect(asked).toBeGreaterThan(0);
+    expect((await pull('registry.example/team/app:1')).manifestDigest).toBe(digest);
+    expect(other.requests).toHaveLength(asked);
     await configure('containers/registries.conf.d/10-mirrors.conf', conf('sometimes'));
     await expect(pull('registry.example/team/app:1')).rejects.toThrow(
       'pull-from-mirror cannot be sometimes',
