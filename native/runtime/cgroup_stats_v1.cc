@@ -18,7 +18,9 @@ void write_cpu(JsonWriter& writer, const CgroupFolder* cpu, const CgroupFolder* 
   writer.key("usage").begin_object();
   write_count(writer, "total", StatFile(account, "cpuacct.usage").number());
   std::vector<uint64_t> all, kernel, user;
-  for (const auto word : StatFile::words_of(StatFile(account, "cpuacct.usage_percpu").text())) {
+  // Named: a loop over it keeps the words, not the file they are in.
+  const StatFile of_each_cpu(account, "cpuacct.usage_percpu");
+  for (const auto word : StatFile::words_of(of_each_cpu.text())) {
     if (word != "\n") all.push_back(StatFile::parse(word));
   }
   // `cpu user system`, a line a CPU.
