@@ -9,82 +9,128 @@ import { printTable } from './measure.ts';
 
 const run = promisify(execFile);
 const ROOT = resolve(import.meta.dirname, '../..');
-const OURS = join(ROOT, 'build/Release/ocup-runtime');
-const RUNS = 40;
+const RELEASE = join(ROOT, 'build/Release');
+const ROUNDS = 30;
 
 /**
- * `run` of /bin/true on one bundle under each runtime, in turn, from one small shell that does nothing else.
+ * Each contender in turn, A B C A B C, from one small shell, each step timed by a program that does nothing else.
  * The shell is in a mount namespace without the v2 tree of a hybrid cgroup layout, which crun refuses.
  */
 const SCRIPT = `
 set -eu
-for tree in /sys/fs/cgroup/unified; do
-  if mountpoint -q "$tree"; then umount "$tree"; fi
-done
-cd "$1"; shift
+if mountpoint -q /sys/fs/cgroup/unified; then umount /sys/fs/cgroup/unified; fi
+stopwatch=$1 floor=$2 bundle=$3 sleeper=$4; shift 4
+cd "$bundle"
+step() { what=$1; shift; printf '%s ' "$what"; "$stopwatch" "$@" 2> /dev/null; }
 n=0
-while [ $n -lt ${RUNS} ]; do
+while [ $n -lt ${ROUNDS} ]; do
+  step "floor run" "$floor" "$bundle/rootfs" /bin/true
   for runtime in "$@"; do
-    begun=$(date +%s%N)
-    "$runtime" --root "state-$(basename "$runtime")" run "bench-$$-$n" >/dev/null
-    ended=$(date +%s%N)
-    echo "$(basename "$runtime") $((ended - begun))"
+    name=$(basename "$runtime") id="bench-$$-$n"
+    set_root="--root $bundle/../state-$name"
+    step "$name run" "$runtime" $set_root run "$id"
+    step "$name create" "$runtime" $set_root create -b "$sleeper" "$id" > "$bundle/../created-$name" < /dev/null
+    cat "$bundle/../created-$name"
+    step "$name start" "$runtime" $set_root start "$id"
+    step "$name exec" "$runtime" $set_root exec "$id" /bin/true
+    "$runtime" $set_root kill "$id" KILL
+    while "$runtime" $set_root state "$id" | grep -q '"running"'; do :; done
+    step "$name delete" "$runtime" $set_root delete "$id"
   done
   n=$((n + 1))
 done
 `;
 
-const runtimes = [OURS, '/usr/bin/crun', '/usr/sbin/runc'].filter((path) => existsSync(path));
+interface Sample {
+  readonly wallMs: number;
+  readonly cpuMs: number;
+  readonly peakMb: number;
+}
+
+const STEPS = ['run', 'create', 'start', 'exec', 'delete'];
+const runtimes = [join(RELEASE, 'ocup-runtime'), '/usr/bin/crun', '/usr/sbin/runc'].filter((path) =>
+  existsSync(path),
+);
 const home = new OcupHome();
 const folder = await mkdtemp(join(tmpdir(), 'ocup-bench-'));
 try {
-  const bundle = await makeBundle();
+  const programs = await Promise.all(['stopwatch', 'floor'].map(compile));
+  const bundles = [await makeBundle('one'), await makeBundle('sleeper')];
   const { stdout } = await run('unshare', [
-    '--mount',
-    '--propagation',
-    'private',
-    'sh',
-    '-c',
-    SCRIPT,
-    'sh',
-    bundle,
+    ...['--mount', '--propagation', 'private', 'sh', '-c', SCRIPT, 'sh'],
+    ...programs,
+    ...bundles,
     ...runtimes,
   ]);
-  const times = new Map<string, number[]>();
-  for (const line of stdout.trim().split('\n')) {
-    const [name = '', nanoseconds = ''] = line.split(' ');
-    times.set(name, [...(times.get(name) ?? []), Number(nanoseconds) / 1e6]);
-  }
-  const median = (values: readonly number[]): number =>
-    [...values].sort((a, b) => a - b)[values.length >> 1] ?? NaN;
-  const own = median(times.get('ocup-runtime') ?? []);
-  const rows = [...times].map(([name, values]) => [
-    name,
-    Math.min(...values).toFixed(1),
-    median(values).toFixed(1),
-    `${(own / median(values)).toFixed(2)} ×`,
-  ]);
-  printTable(
-    `run /bin/true, seccomp on, ${RUNS} rounds`,
-    ['', 'min ms', 'median ms', 'ours to it'],
-    rows,
-  );
+  const samples = parseSamples(stdout);
+  for (const step of STEPS) printStep(step, samples);
 } finally {
   await rm(folder, { recursive: true, force: true });
   await home.close();
 }
 
-async function makeBundle(): Promise<string> {
+/** Small and static, so that nothing that is measured is charged for it. */
+async function compile(name: string): Promise<string> {
+  const program = join(folder, name);
+  const source = join(ROOT, `native/test/${name}.cc`);
+  await run('g++', ['-std=c++20', '-O2', '-static', '-D_GNU_SOURCE', source, '-o', program]);
+  return program;
+}
+
+function parseSamples(text: string): Map<string, Sample[]> {
+  const samples = new Map<string, Sample[]>();
+  for (const line of text.trim().split('\n')) {
+    const [name = '', step = '', wall = '', cpu = '', peak = '', status = ''] = line.split(' ');
+    if (status !== '0') throw new Error(`a step failed: ${line}`);
+    const key = `${step} ${name}`;
+    const sample = {
+      wallMs: Number(wall) / 1000,
+      cpuMs: Number(cpu) / 1000,
+      peakMb: Number(peak) / 1024,
+    };
+    samples.set(key, [...(samples.get(key) ?? []), sample]);
+  }
+  return samples;
+}
+
+/** One table a step; the ratios are of medians, ours to each. */
+function printStep(step: string, samples: ReadonlyMap<string, readonly Sample[]>): void {
+  const median = (values: readonly number[]): number =>
+    [...values].sort((a, b) => a - b)[values.length >> 1] ?? NaN;
+  const wallOf = (list: readonly Sample[]): number => median(list.map((one) => one.wallMs));
+  const own = samples.get(`${step} ocup-runtime`) ?? [];
+  const rows = [...samples]
+    .filter(([key]) => key.startsWith(`${step} `))
+    .map(([key, list]) => [
+      key.slice(step.length + 1),
+      Math.min(...list.map((one) => one.wallMs)).toFixed(1),
+      wallOf(list).toFixed(1),
+      `${(wallOf(own) / wallOf(list)).toFixed(2)} ×`,
+      median(list.map((one) => one.cpuMs)).toFixed(1),
+      Math.max(...list.map((one) => one.peakMb)).toFixed(1),
+    ]);
+  printTable(
+    `${step}, seccomp on, ${ROUNDS} rounds`,
+    ['', 'min ms', 'median ms', 'ours to it', 'cpu ms', 'peak MB'],
+    rows,
+  );
+}
+
+async function makeBundle(service: string): Promise<string> {
   const rootfs = join(folder, 'busybox');
   await mkdir(join(rootfs, 'bin'), { recursive: true });
+  await mkdir(join(rootfs, 'proc'), { recursive: true });
   await cp('/bin/busybox', join(rootfs, 'bin/busybox'));
-  await run('ln', ['-s', 'busybox', join(rootfs, 'bin/true')]);
+  for (const name of ['true', 'sleep']) {
+    await run('ln', ['-sf', 'busybox', join(rootfs, 'bin', name)]);
+  }
   await writeFile(
     join(folder, 'compose.yaml'),
-    'name: bench\nservices:\n  one:\n    image: rootfs:./busybox\n    command: /bin/true\n',
+    'name: bench\nservices:\n  one:\n    image: rootfs:./busybox\n    command: /bin/true\n' +
+      '  sleeper:\n    image: rootfs:./busybox\n    command: /bin/sleep 1000\n',
   );
-  const bundle = join(folder, 'bundle');
-  await home.succeed(['bundle', 'one', '-o', bundle], { cwd: folder });
+  const bundle = join(folder, `bundle-${service}`);
+  await home.succeed(['bundle', service, '-o', bundle], { cwd: folder });
   const spec = JSON.parse(await readFile(join(bundle, 'config.json'), 'utf8'));
   if (spec.linux.seccomp === undefined) throw new Error('the bundle has no seccomp profile');
   return bundle;
