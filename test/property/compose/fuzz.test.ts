@@ -60,7 +60,9 @@ async function attempt(files: Readonly<Record<string, string>>): Promise<Outcome
   } catch (error) {
     if (!isOcupError(error)) return { fault: String((error as Error).stack), isLoaded: false };
     const { diagnostics } = error.details;
-    const isKnown = Array.isArray(diagnostics) || error.code === 'E_COMPOSE_NOT_FOUND';
+    // A name that comes from a variable stands at no place of a file.
+    const isName = error.message.startsWith('invalid project name');
+    const isKnown = Array.isArray(diagnostics) || isName || error.code === 'E_COMPOSE_NOT_FOUND';
     for (const item of Array.isArray(diagnostics) ? diagnostics : [])
       formatDiagnostic(item, '/project', (file) => files[file.slice(9)]?.split('\n'));
     const fault = isKnown ? undefined : `an error without diagnostics: ${error.message}`;

@@ -7,6 +7,7 @@ describe('the folders of ocup', () => {
       dataDir: '/var/lib/ocup',
       runDir: '/run/ocup',
       supervisorSocket: '/run/ocup/supervisor.sock',
+      commandSocket: '/run/ocup/commands.sock',
       supervisorLock: '/run/ocup/supervisor.lock',
       supervisorLog: '/var/lib/ocup/supervisor.log',
       runtimeRoot: '/run/ocup/runtime',

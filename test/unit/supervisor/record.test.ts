@@ -26,6 +26,28 @@ const RECORD: ContainerRecord = {
       },
     ],
     environment: { SET: 'x', TAKEN: null },
+    healthcheck: {
+      test: undefined,
+      intervalMs: 1000,
+      timeoutMs: undefined,
+      startPeriodMs: undefined,
+      startIntervalMs: undefined,
+      retries: undefined,
+      ready: { kind: 'http', port: 80, path: '/', status: undefined },
+      isStrict: false,
+    },
+    hooks: {
+      postStart: [
+        {
+          command: ['true'],
+          user: undefined,
+          isPrivileged: false,
+          workingDir: undefined,
+          environment: {},
+        },
+      ],
+      preStop: [],
+    },
   }),
   imageId: `sha256:${'b'.repeat(64)}`,
   image: emptyImageConfig({ os: 'linux', architecture: 'amd64' }),
