@@ -30,7 +30,9 @@ const OUTCOMES: readonly Difference[] = [
   {
     peer: 'crun',
     cases: ['hooks: failing poststart', 'hooks: missing poststart'],
-    reason: 'a container that a hook has stopped is there until it is deleted; crun deletes it',
+    isChance: true,
+    reason:
+      'a container that a hook has stopped is there until it is deleted; crun deletes it, if its program has not ended before',
   },
   {
     peer: 'runc',
