@@ -1,4 +1,5 @@
-# Ctrl-C stops the project in order and leaves its containers.
+# Ctrl-C leaves the project's containers. Whether docker has stopped them by then is left to chance: `timeout` reaches
+# both its command line and the plugin, and the second signal cuts its stop short.
 cat > compose.yaml <<END
 services:
   app:
@@ -7,5 +8,5 @@ services:
 END
 timeout -s INT 4 docker compose up --no-log-prefix --no-color > out.txt 2>/dev/null
 grep -c ready out.txt
-docker compose ps -a --format '{{.Service}} {{.State}}'
+docker compose ps -a --format '{{.Service}}'
 docker compose down; echo $?
