@@ -6,6 +6,8 @@ export type ContractTest = (lab: RuntimeLab) => Promise<void>;
 export interface ContractOptions {
   /** A peer and what it does differently, on purpose or by a fault of that version. */
   readonly except?: Readonly<Record<string, string>>;
+  /** What this machine lacks for it; undefined: nothing. */
+  readonly lacking?: string | undefined;
 }
 
 const OLD_PEERS = 'Debian’s stable version is older than this part of the specification';
@@ -34,7 +36,7 @@ export function describeContract(title: string, define: (must: Obligation) => vo
         expect(await lab.close()).toEqual([]);
       });
       define((obligation, body, options = {}) => {
-        const reason = program.skipReason ?? options.except?.[name];
+        const reason = program.skipReason ?? options.lacking ?? options.except?.[name];
         if (reason !== undefined) {
           test.skip(`${obligation} (${reason})`, () => undefined);
         } else {
