@@ -117,10 +117,17 @@ class HandedCommand {
   /** What is typed comes from the launcher, which reads only while somebody wants it. */
   private typed(): Readable {
     const { link } = this;
-    const stream = new Readable({ read: () => link.readInput(true) });
+    let hasEnded = false;
+    const want = (): void => {
+      if (!hasEnded) link.readInput(true);
+    };
+    const stream = new Readable({ read: want });
     stream.on('pause', () => link.readInput(false));
+    // Paused while a read is pending, the stream does not ask for it a second time.
+    stream.on('resume', want);
     stream.on('close', () => link.readInput(false));
     link.onInput = (bytes) => {
+      hasEnded ||= bytes === undefined;
       if (!stream.push(bytes ?? null)) link.readInput(false);
     };
     return stream;

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { eventually } from '../../support/eventually.ts';
 import {
@@ -193,6 +194,18 @@ describe('on a terminal', () => {
     await run.ended;
     const mode = (name: string): string => readFileSync(join(folder, name), 'utf8');
     expect(mode('b')).toBe(mode('a'));
+  });
+
+  test('no key is lost, however fast they come', async () => {
+    const keys = 3000;
+    const run = open(line(`exec web sh -c 'stty raw -echo; echo set; head -c ${keys} | wc -c'`));
+    await run.shows('set');
+    for (let key = 0; key < keys; key++) {
+      run.type('x');
+      if (key % 2 === 0) await setImmediate();
+    }
+    await run.shows(String(keys));
+    expect(await run.ended).toBe(0);
   });
 
   test('a host that is killed leaves the terminal as it was', async () => {
