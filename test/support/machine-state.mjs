@@ -39,7 +39,7 @@ function cgroups() {
   if (!existsSync(root)) return [];
   const found = [];
   const walk = (folder, depth) => {
-    for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    for (const entry of entriesOf(folder)) {
       if (!entry.isDirectory()) continue;
       const path = join(folder, entry.name);
       if (depth > 0) found.push(`cgroup ${path}`);
@@ -48,6 +48,16 @@ function cgroups() {
   };
   walk(root, existsSync(join(root, 'cgroup.controllers')) ? 1 : 0);
   return found;
+}
+
+/** Of a cgroup that went away meanwhile: none. */
+function entriesOf(folder) {
+  try {
+    return readdirSync(folder, { withFileTypes: true });
+  } catch (error) {
+    if (error.code === 'ENOENT' || error.code === 'ENODEV') return [];
+    throw error;
+  }
 }
 
 function processes() {

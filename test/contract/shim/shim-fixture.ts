@@ -221,10 +221,19 @@ export class TestShim implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.hasShimEnded) {
-      await this.call('delete').catch(() => process.kill(this.shimPid, 'SIGKILL'));
+      await this.call('delete').catch(() => this.kill());
       await this.shimEnded();
     }
     rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** Ends the shim, which may be ending by itself: Node learns of that a moment later. */
+  private kill(): void {
+    try {
+      process.kill(this.shimPid, 'SIGKILL');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
   }
 
   private runtimeSpec(): unknown {
