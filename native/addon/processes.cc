@@ -5,6 +5,7 @@
 #include <uv.h>
 
 #include <cerrno>
+#include <exception>
 #include <memory>
 
 #include "addon/addon.h"
@@ -28,11 +29,7 @@ std::vector<std::string> to_strings(const Napi::Value& value) {
   return strings;
 }
 
-/**
- * `spawnProcess(path, args, env, {cwd, descriptors, newSession}) → pid`; `descriptors` is a flat
- * list of the child's number and ours, -1 for /dev/null.
- */
-Napi::Value spawn_process(const Napi::CallbackInfo& info) {
+SpawnRequest to_request(const Napi::CallbackInfo& info) {
   SpawnRequest request;
   request.path = info[0].As<Napi::String>().Utf8Value();
   request.args = to_strings(info[1]);
@@ -45,9 +42,61 @@ Napi::Value spawn_process(const Napi::CallbackInfo& info) {
                                      numbers.Get(i + 1).As<Napi::Number>().Int32Value());
   }
   request.new_session = options.Get("newSession").As<Napi::Boolean>().Value();
+  return request;
+}
+
+/**
+ * `spawnProcess(path, args, env, {cwd, descriptors, newSession}) → pid`; `descriptors` is a flat
+ * list of the child's number and ours, -1 for /dev/null.
+ */
+Napi::Value spawn_process(const Napi::CallbackInfo& info) {
+  const SpawnRequest request = to_request(info);
   return with_js_errors(info.Env(), [&] {
     return Napi::Number::New(info.Env(), static_cast<double>(spawn(request)));
   });
+}
+
+/** Spawns on a thread of Node's pool: the thread that does it stands still until the child runs its
+ * program. */
+class SpawnWorker : public Napi::AsyncWorker {
+ public:
+  SpawnWorker(Napi::Env env, SpawnRequest request)
+      : Napi::AsyncWorker(env, "ocup.spawn"),
+        request_(std::move(request)),
+        promise_(Napi::Promise::Deferred::New(env)) {}
+
+  Napi::Promise promise() const { return promise_.Promise(); }
+
+ protected:
+  void Execute() override {
+    try {
+      pid_ = spawn(request_);
+    } catch (...) {
+      failure_ = std::current_exception();
+    }
+  }
+
+  void OnOK() override {
+    const Napi::HandleScope scope(Env());
+    if (failure_) {
+      promise_.Reject(to_js_error(Env(), failure_).Value());
+    } else {
+      promise_.Resolve(Napi::Number::New(Env(), static_cast<double>(pid_)));
+    }
+  }
+
+ private:
+  SpawnRequest request_;
+  Napi::Promise::Deferred promise_;
+  pid_t pid_ = 0;
+  std::exception_ptr failure_;
+};
+
+/** `spawnProcessAside(…) → Promise<pid>`, with the arguments of `spawnProcess`. */
+Napi::Value spawn_process_aside(const Napi::CallbackInfo& info) {
+  auto* worker = new SpawnWorker(info.Env(), to_request(info));  // deletes itself
+  worker->Queue();
+  return worker->promise();
 }
 
 /** Waits in Node's loop for the end of one process; deletes itself. */
@@ -133,6 +182,8 @@ Napi::Value watch_exit(const Napi::CallbackInfo& info) {
 
 void init_processes(Napi::Env env, Napi::Object exports) {
   exports.Set("spawnProcess", Napi::Function::New<spawn_process>(env, "spawnProcess"));
+  exports.Set("spawnProcessAside",
+              Napi::Function::New<spawn_process_aside>(env, "spawnProcessAside"));
   exports.Set("watchExit", Napi::Function::New<watch_exit>(env, "watchExit"));
 }
 

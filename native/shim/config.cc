@@ -38,6 +38,7 @@ ShimConfig read_config(const std::string& path) {
   config.bundle = absolute_path(root.get("bundle"));
   config.runtime = absolute_path(root.get("runtime"));
   config.runtime_root = absolute_path(root.get("runtimeRoot"));
+  config.is_own_runtime = root.boolean("isOwnRuntime", false);
   if (const auto overlay = root.find("overlay")) config.overlay = parse_overlay(*overlay);
   root.each("copyUps", [&](const JsonNode& node) {
     config.copy_ups.push_back({node.get("source").string(), absolute_path(node.get("volume"))});

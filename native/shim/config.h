@@ -25,6 +25,8 @@ struct ShimConfig {
   std::string bundle;
   std::string runtime;
   std::string runtime_root;
+  /** What another runtime does with a signal is its own business. */
+  bool is_own_runtime = false;
   std::optional<OverlayConfig> overlay;
   std::vector<CopyUpConfig> copy_ups;
   /** Empty: output is thrown away. */

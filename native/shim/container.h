@@ -50,7 +50,8 @@ class Container {
 
   // Requests: each answers its caller, now or later, with a result or an error.
   void answer_state(const Caller& caller) const;
-  void start(const Caller& caller);
+  /** With `is_watched` the caller is told that it started, and then as by `watch`. */
+  void start(const Caller& caller, bool is_watched);
   void signal(const Caller& caller, int signal_number, bool is_for_all);
   void pause(const Caller& caller);
   void resume(const Caller& caller);
@@ -72,7 +73,12 @@ class Container {
   void on_ended(int wait_status);
   void record_exit();
   void tell_exit();
-  void change_status(const Caller& caller, const char* command, Status from, Status to);
+  struct Change {
+    const char* command;
+    Status from;
+    Status to;
+  };
+  void change_status(const Caller& caller, const Change& change, std::function<void()> on_changed);
   void signal_directly(int signal_number, bool is_for_all) const;
   bool refuse_unless_alive(const Caller& caller) const;
   void on_deleted(const RuntimeResult& result);

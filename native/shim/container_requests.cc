@@ -46,39 +46,54 @@ void Container::answer_state(const Caller& caller) const {
   caller->send_result(writer.end_object().text());
 }
 
-void Container::start(const Caller& caller) {
-  change_status(caller, "start", Status::kCreated, Status::kRunning);
+void Container::start(const Caller& caller, bool is_watched) {
+  change_status(caller, {"start", Status::kCreated, Status::kRunning}, [this, caller, is_watched] {
+    if (!is_watched) return caller->send_result("{}");
+    caller->send_event(JsonWriter().begin_object().key("kind").string("started").end_object().text());
+    watch(caller);
+  });
 }
 
 void Container::pause(const Caller& caller) {
-  change_status(caller, "pause", Status::kRunning, Status::kPaused);
+  change_status(caller, {"pause", Status::kRunning, Status::kPaused},
+                [caller] { caller->send_result("{}"); });
 }
 
 void Container::resume(const Caller& caller) {
-  change_status(caller, "resume", Status::kPaused, Status::kRunning);
+  change_status(caller, {"resume", Status::kPaused, Status::kRunning},
+                [caller] { caller->send_result("{}"); });
 }
 
-void Container::change_status(const Caller& caller, const char* command, Status from, Status to) {
-  if (status_ != from || is_changing_ || on_removed_) {
+void Container::change_status(const Caller& caller, const Change& change,
+                              std::function<void()> on_changed) {
+  if (status_ != change.from || is_changing_ || on_removed_) {
     const char* now = is_changing_  ? "being changed"
                       : on_removed_ ? "being removed"
                                     : status_name(status_);
-    return caller->send_error("E_CONTAINER_STATE",
-                              std::string("cannot ") + command + " a container that is " + now);
+    return caller->send_error(
+        "E_CONTAINER_STATE",
+        std::string("cannot ") + change.command + " a container that is " + now);
   }
-  const char* code = from == Status::kCreated ? "E_CONTAINER_START" : "E_CONTAINER_RUNTIME";
-  runtime_.run({command, config_.id}, [this, caller, code, from, to](const RuntimeResult& result) {
-    is_changing_ = false;
-    // It may have ended meanwhile: that stays true.
-    if (result.is_done && status_ == from) status_ = to;
-    if (result.is_done) return caller->send_result("{}");
-    caller->send_error(code, result.message, start_details(result.message));
-  });
+  runtime_.run({change.command, config_.id},
+               [this, caller, change, on_changed](const RuntimeResult& result) {
+                 is_changing_ = false;
+                 // It may have ended meanwhile: that stays true.
+                 if (result.is_done && status_ == change.from) status_ = change.to;
+                 if (result.is_done) return on_changed();
+                 const bool is_start = change.from == Status::kCreated;
+                 caller->send_error(is_start ? "E_CONTAINER_START" : "E_CONTAINER_RUNTIME",
+                                    result.message, start_details(result.message));
+               });
   is_changing_ = true;
 }
 
 void Container::signal(const Caller& caller, int signal_number, bool is_for_all) {
   if (refuse_unless_alive(caller)) return;
+  // Our own runtime would do no more than this for a process that can hear it.
+  if (config_.is_own_runtime && !is_for_all && status_ == Status::kRunning && !is_changing_) {
+    signal_directly(signal_number, false);
+    return caller->send_result("{}");
+  }
   std::vector<std::string> args = {"kill", config_.id, std::to_string(signal_number)};
   if (is_for_all) args.insert(args.begin() + 1, "--all");
   runtime_.run(args, [this, caller, signal_number, is_for_all](const RuntimeResult& result) {

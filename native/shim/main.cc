@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <link.h>
 #include <malloc.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -10,6 +11,7 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <span>
 #include <string>
 
 #include "base/error.h"
@@ -22,9 +24,8 @@
 #include "shim/root_mount.h"
 #include "shim/server.h"
 
-// Set by the linker: where the program's code begins and ends.
-extern "C" const char __executable_start;
-extern "C" const char etext;
+// Set by the linker: where the program was loaded.
+extern "C" const ElfW(Ehdr) __ehdr_start;
 
 namespace ocup::shim {
 
@@ -74,11 +75,17 @@ void prepare_root(const ShimConfig& config) {
 /** Gives back what a shim that only waits does not need: most of the time it is one of many. */
 void release_memory() {
   ::malloc_trim(0);
-  // The code is mapped from its file, so what is needed again comes back from the page cache.
+  // Code and constants are mapped from their file: what is needed again comes from the page cache.
   const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
-  const uintptr_t start = reinterpret_cast<uintptr_t>(&__executable_start) & ~(page - 1);
-  const uintptr_t end = reinterpret_cast<uintptr_t>(&etext) & ~(page - 1);
-  ::madvise(reinterpret_cast<void*>(start), end - start, MADV_DONTNEED);
+  const auto base = reinterpret_cast<uintptr_t>(&__ehdr_start);
+  const auto* segments = reinterpret_cast<const ElfW(Phdr)*>(base + __ehdr_start.e_phoff);
+  const uintptr_t moved_by = __ehdr_start.e_type == ET_DYN ? base : 0;
+  for (const ElfW(Phdr) & segment : std::span(segments, __ehdr_start.e_phnum)) {
+    if (segment.p_type != PT_LOAD || (segment.p_flags & PF_W) != 0) continue;
+    const uintptr_t start = (moved_by + segment.p_vaddr) & ~(page - 1);
+    const uintptr_t end = moved_by + segment.p_vaddr + segment.p_memsz;
+    ::madvise(reinterpret_cast<void*>(start), end - start, MADV_DONTNEED);
+  }
 }
 
 /** A program error, on disk because there is nobody else to tell. */

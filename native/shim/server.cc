@@ -81,7 +81,7 @@ void Server::answer(const Caller& caller, std::string line) {
 
 void Server::call(const Caller& caller, const std::string& method, const JsonNode& params) {
   if (method == "state") return container_.answer_state(caller);
-  if (method == "start") return container_.start(caller);
+  if (method == "start") return container_.start(caller, params.boolean("watch", false));
   if (method == "signal") {
     return container_.signal(caller, parse_signal_number(params), params.boolean("all", false));
   }

@@ -77,6 +77,12 @@ export interface RawAddon {
     env: readonly string[],
     options: RawSpawnOptions,
   ) => number;
+  readonly spawnProcessAside: (
+    path: string,
+    args: readonly string[],
+    env: readonly string[],
+    options: RawSpawnOptions,
+  ) => Promise<number>;
   /** `exitCode` is -1 where there is none, `signal` 0. */
   readonly watchExit: (pid: number, onExit: (exitCode: number, signal: number) => void) => void;
   readonly makePipe: () => readonly [readFd: number, writeFd: number];

@@ -2,7 +2,7 @@ import { closeSync, fstatSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
 
 import { findErrno } from '../base/errors.ts';
-import { loadAddon } from './addon.ts';
+import { loadAddon, type RawAddon } from './addon.ts';
 
 export interface SpawnOptions {
   /** Absolute path of the program: nothing is looked up. */
@@ -27,17 +27,27 @@ export interface SpawnOptions {
  * @see man 3 posix_spawn
  */
 export function spawnProcess(options: SpawnOptions): { readonly pid: number } {
+  return { pid: loadAddon().spawnProcess(...spawnArguments(options)) };
+}
+
+/**
+ * The same on another thread: until the new process runs its program, the thread that makes it stands still. The
+ * descriptors must stay open until it resolves.
+ *
+ * @throws as `spawnProcess`
+ */
+export async function spawnProcessAside(options: SpawnOptions): Promise<{ readonly pid: number }> {
+  return { pid: await loadAddon().spawnProcessAside(...spawnArguments(options)) };
+}
+
+function spawnArguments(options: SpawnOptions): Parameters<RawAddon['spawnProcess']> {
   const descriptors = Object.entries(options.descriptors).flatMap(([to, from]) => [
     Number(to),
     from === 'null' ? -1 : from,
   ]);
   const env = Object.entries(options.env).map(([name, value]) => `${name}=${value}`);
-  const pid = loadAddon().spawnProcess(options.path, options.args, env, {
-    cwd: options.cwd ?? '',
-    descriptors,
-    newSession: options.newSession ?? false,
-  });
-  return { pid };
+  const { cwd = '', newSession = false } = options;
+  return [options.path, options.args, env, { cwd, descriptors, newSession }];
 }
 
 /** How a process ended; both undefined for one that is not a child of this process. */

@@ -117,10 +117,9 @@ export class Launcher {
       if (record.config.networkMode.kind !== 'container') {
         await writeHosts(record, paths, { hostname, endpoints });
       }
-      const ended = this.options.shims.watch(record.id, options.signal);
-      ended.catch(() => undefined); // whoever takes it over sees it
       await options.onCreated();
-      await this.options.shims.call(record.id, 'start', {});
+      const { ended } = await this.options.shims.start(record.id, options.signal);
+      ended.catch(() => undefined); // whoever takes it over sees it
       scope.release();
       return { pid: ready.pid, ended };
     });
@@ -212,6 +211,7 @@ export class Launcher {
       bundle: paths.bundle,
       runtime: runtime.path,
       runtimeRoot: runtime.root,
+      isOwnRuntime: runtime.isOwn,
       overlay: { lower: layers, upper: paths.upper, work: paths.work },
       copyUps,
       logPath: limits === undefined ? undefined : paths.log,

@@ -9,6 +9,8 @@ export interface OciRuntime {
   /** Absolute. */
   readonly path: string;
   readonly root: string;
+  /** Ocup's own. */
+  readonly isOwn: boolean;
 }
 
 export interface RuntimeChoice {
@@ -27,13 +29,13 @@ const OWN_NAMES: ReadonlySet<string> = new Set(['ocup', 'ocup-runtime']);
 export async function findRuntime(choice: RuntimeChoice): Promise<OciRuntime> {
   const { wanted, root } = choice;
   if (wanted === undefined || OWN_NAMES.has(wanted)) {
-    return { path: executablePath('ocup-runtime'), root };
+    return { path: executablePath('ocup-runtime'), root, isOwn: true };
   }
   const folders = wanted.startsWith('/') ? [''] : (choice.searchPath ?? '').split(':');
   for (const folder of folders) {
     const path = folder === '' ? wanted : join(folder, wanted);
     if (path.startsWith('/') && (await isExecutable(path))) {
-      return { path, root: `${root}-${basename(path)}` };
+      return { path, root: `${root}-${basename(path)}`, isOwn: false };
     }
   }
   throw new OcupError('E_CONTAINER_CREATE', `unknown or invalid runtime name: ${wanted}`, {

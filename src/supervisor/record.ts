@@ -48,7 +48,7 @@ export interface ContainerRecord {
   readonly mounts: readonly Mount[];
 }
 
-/** What became of it: the file `state.json`. */
+/** What became of it: a line of the file `state.json`. */
 export interface StateRecord {
   readonly version: 1;
   readonly life: Life;
@@ -62,9 +62,15 @@ export function parseRecord(content: string): ContainerRecord {
   });
 }
 
-/** @throws E_RECORD_DAMAGED */
+/**
+ * Reads a `state.json`: a line for each change, of which the last whole one counts.
+ *
+ * @throws E_RECORD_DAMAGED
+ */
 export function parseState(content: string): StateRecord {
-  return parseShape(stateShape, parseRecordJson(content), {
+  const end = content.lastIndexOf('\n');
+  const line = end < 0 ? content : content.slice(content.lastIndexOf('\n', end - 1) + 1, end);
+  return parseShape(stateShape, parseRecordJson(line), {
     code: 'E_RECORD_DAMAGED',
     name: 'state.json: record',
   });

@@ -4,7 +4,7 @@ import { messageOf, OcupError } from '../base/errors.ts';
 import { LineSplitter } from '../base/lines.ts';
 import { count, objectOf, oneOf, parseShape, text } from '../base/shape.ts';
 import { executablePath } from '../native/executables.ts';
-import { makePipe, onProcessExit, spawnProcess } from '../native/processes.ts';
+import { makePipe, onProcessExit, spawnProcessAside } from '../native/processes.ts';
 import type { ShimReady } from '../wire/shim.ts';
 
 /** Making a container takes milliseconds; a copy-up of a large folder takes longer. */
@@ -33,7 +33,7 @@ export async function spawnShim(
   const { readFd, writeFd } = makePipe();
   let pid: number;
   try {
-    ({ pid } = spawnProcess({
+    ({ pid } = await spawnProcessAside({
       path: executablePath('ocup-shim'),
       args: ['ocup-shim', runFolder],
       env,

@@ -8,43 +8,83 @@ import { parseWireError } from './wire-error.ts';
 
 export type { FrameStream };
 
+export interface Request {
+  readonly method: string;
+  readonly params: unknown;
+}
+
 export interface CallOptions<Event> {
   readonly signal?: AbortSignal | undefined;
   readonly onEvent?: ((event: Event) => void) | undefined;
+  /** The call is cancelled when nothing has come by then; undefined: it may take as long as it wants. */
+  readonly timeoutMs?: number | undefined;
 }
 
 /**
  * Makes one call on the unix socket `path`, and gives its result as it stands on the wire.
- * `signal` cancels the call on the other side by hanging up.
+ * `signal` cancels the call on the other side by hanging up. What `onEvent` throws ends the call.
  *
  * @throws E_WIRE_CONNECT if nobody listens, E_WIRE_CLOSED if the answer breaks off, E_CANCELLED, and
  * whatever error the other side answers with
  */
-export async function callSocket<Event>(
+export function callSocket<Event>(
   path: string,
-  request: { readonly method: string; readonly params: unknown },
+  request: Request,
   options: CallOptions<Event> = {},
 ): Promise<unknown> {
-  const connection = await openConnection(path, request, options.signal);
-  try {
-    for await (const line of connection.lines()) {
-      const message = parseMessage(line);
-      if ('event' in message) options.onEvent?.(message['event'] as Event);
-      else if ('error' in message) throw parseWireError(message['error']);
-      else if ('result' in message) return message['result'];
-      else
-        throw new OcupError('E_WIRE_PROTOCOL', `received an unknown message for ${request.method}`);
-    }
-    throw closedEarly(request.method);
-  } finally {
-    connection.close();
-  }
+  const { signal, onEvent, timeoutMs } = options;
+  if (isAborted(signal)) return Promise.reject(cancelled(signal));
+  return new Promise((resolve, reject) => {
+    const socket = connect(path);
+    let isConnected = false;
+    let isSettled = false;
+    const settle = (): void => {
+      isSettled = true;
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+      socket.destroy();
+    };
+    const fail = (error: unknown): void => {
+      if (isSettled) return;
+      settle();
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- handed on as it was thrown
+      reject(error);
+    };
+    const onAbort = (): void => fail(cancelled(signal));
+    const timer =
+      timeoutMs === undefined ? undefined : setTimeout(() => fail(tooLate(timeoutMs)), timeoutMs);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    socket.once('connect', () => (isConnected = true));
+    socket.on('error', (cause) => {
+      fail(isConnected ? closedEarly(request.method, cause) : cannotConnect(path, cause));
+    });
+    socket.once('close', () => fail(closedEarly(request.method)));
+    const splitter = new LineSplitter();
+    socket.on('data', (chunk) => {
+      try {
+        for (const line of splitter.push(chunk)) {
+          if (isSettled) return;
+          clearTimeout(timer);
+          const message = parseMessage(line);
+          if ('event' in message) onEvent?.(message['event'] as Event);
+          else {
+            const result = resultOf(message, request.method);
+            settle();
+            resolve(result);
+          }
+        }
+      } catch (error) {
+        fail(error);
+      }
+    });
+    socket.write(`${formatJson(request)}\n`);
+  });
 }
 
 /** Makes a streaming call. @throws as `callSocket` */
 export async function openSocketStream(
   path: string,
-  request: { readonly method: string; readonly params: unknown },
+  request: Request,
   options: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<FrameStream> {
   const connection = await openConnection(path, request, options.signal);
@@ -69,7 +109,7 @@ interface Connection {
 
 async function openConnection(
   path: string,
-  request: { readonly method: string; readonly params: unknown },
+  request: Request,
   signal: AbortSignal | undefined,
 ): Promise<Connection> {
   throwIfAborted(signal);
@@ -109,13 +149,7 @@ function isAborted(signal: AbortSignal | undefined): boolean {
 function connectSocket(path: string): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect(path);
-    socket.once('error', (cause) => {
-      reject(
-        new OcupError('E_WIRE_CONNECT', `cannot connect to ${path}: ${messageOf(cause)}`, {
-          cause,
-        }),
-      );
-    });
+    socket.once('error', (cause) => reject(cannotConnect(path, cause)));
     socket.once('connect', () => {
       socket.removeAllListeners('error');
       socket.on('error', () => undefined); // seen by whoever reads
@@ -135,6 +169,23 @@ function parseMessage(line: string): Record<string, unknown> {
   throw new OcupError('E_WIRE_PROTOCOL', 'received a line that is not an object');
 }
 
-function closedEarly(method: string): OcupError {
-  return new OcupError('E_WIRE_CLOSED', `the supervisor hung up during ${method}`);
+/** @throws the error that it tells, E_WIRE_PROTOCOL when it is neither that nor a result */
+function resultOf(message: Record<string, unknown>, method: string): unknown {
+  if ('error' in message) throw parseWireError(message['error']);
+  if ('result' in message) return message['result'];
+  throw new OcupError('E_WIRE_PROTOCOL', `received an unknown message for ${method}`);
+}
+
+function cannotConnect(path: string, cause: unknown): OcupError {
+  const message = `cannot connect to ${path}: ${messageOf(cause)}`;
+  return new OcupError('E_WIRE_CONNECT', message, { cause });
+}
+
+function closedEarly(method: string, cause?: unknown): OcupError {
+  return new OcupError('E_WIRE_CLOSED', `the supervisor hung up during ${method}`, { cause });
+}
+
+function tooLate(timeoutMs: number): OcupError {
+  const cause = new Error(`no answer within ${timeoutMs} ms`);
+  return new OcupError('E_CANCELLED', 'cancelled', { cause });
 }

@@ -13,8 +13,8 @@ import type { TerminalSize } from './protocol.ts';
  *       │    or {"error":{…}}         │ (after an error it has undone all and exits)
  *       │ network set-up by pid       │
  *       │ ─ {"method":"start"} ─────▶ │ RUNTIME start ──────────────────▶ │ exec
- *       │ ─ {"method":"watch"} ─────▶ │
- *       │ ◀─ {"event":{"kind":"exit",…}} when it ended, at once if it has
+ *       │ ◀─ {"event":{"kind":"started"}}, where the start is to be watched, or {"error":{…}}
+ *       │ ◀─ {"event":{"kind":"exit",…}} when it ended; the same for a `watch`, at once if it has
  *       │ ─ {"method":"delete"} ────▶ │ RUNTIME delete --force; the shim answers and exits
  *
  * Calls on `shim.sock` are as in `protocol.ts`: one a connection, lines of JSON, frames after an upgrade.
@@ -28,6 +28,8 @@ export interface ShimConfig {
   /** Absolute path of the OCI runtime, and the folder for its `--root`. */
   readonly runtime: string;
   readonly runtimeRoot: string;
+  /** The runtime is ocup's own: signals need no process of it. */
+  readonly isOwnRuntime: boolean;
   /** Lower folders top first; undefined `overlay` leaves the rootfs as it is. */
   readonly overlay:
     | { readonly lower: readonly string[]; readonly upper: string; readonly work: string }
@@ -78,7 +80,11 @@ export interface ShimState {
 /** Methods of a shim that answer with one result. */
 export interface ShimMethods {
   state: { readonly params: Record<string, never>; readonly result: ShimState };
-  start: { readonly params: Record<string, never>; readonly result: Record<string, never> };
+  /** With `watch` it goes on as `watch` does, once the start has been told as an event. */
+  start: {
+    readonly params: { readonly watch?: boolean };
+    readonly result: Record<string, never>;
+  };
   /** Sends it to the first process, or with `all` to every process of the container. */
   signal: {
     readonly params: { readonly signal: number; readonly all: boolean };
@@ -91,10 +97,10 @@ export interface ShimMethods {
   delete: { readonly params: Record<string, never>; readonly result: Record<string, never> };
 }
 
-/** An event line of `watch`. */
+/** An event line of `watch`, and of a `start` that is watched; only `exit` has an exit. */
 export interface ShimWatchEvent {
-  readonly kind: 'exit';
-  readonly exit: ShimExit;
+  readonly kind: 'started' | 'exit';
+  readonly exit: ShimExit | undefined;
 }
 
 /** Methods of a shim that upgrade to frames. */

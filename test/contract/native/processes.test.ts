@@ -14,6 +14,7 @@ import {
   onProcessExit,
   peerCredentials,
   spawnProcess,
+  spawnProcessAside,
 } from '../../../src/native/processes.ts';
 
 const shell = (script: string): { path: string; args: string[] } => ({
@@ -84,6 +85,15 @@ describe('spawnProcess', () => {
     expect(() =>
       spawnProcess({ path: '/no/such', args: ['such'], env: {}, descriptors: {} }),
     ).toThrow(expect.objectContaining({ code: 'ENOENT', path: '/no/such' }));
+  });
+
+  test('does all that on another thread, too', async () => {
+    const options = { env: {}, descriptors: {} };
+    const { pid } = await spawnProcessAside({ ...shell('exit 7'), ...options });
+    expect(await onProcessExit(pid)).toEqual({ exitCode: 7, signal: undefined });
+    await expect(
+      spawnProcessAside({ path: '/no/such', args: ['such'], ...options }),
+    ).rejects.toThrow(expect.objectContaining({ code: 'ENOENT', path: '/no/such' }));
   });
 
   test('leaves no descriptor open here', () => {

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import { callSocket } from '../../../src/wire/client.ts';
 import { eventually } from '../../support/eventually.ts';
 import { RUNTIME, RUNTIMES, TestShim } from './shim-fixture.ts';
 
@@ -154,6 +155,27 @@ describe('the exit', () => {
     expect(exits.map(({ exitCode }) => exitCode)).toEqual([5, 5, 5]);
     expect(await shim.watch()).toMatchObject({ exitCode: 5 });
     expect(await shim.state()).toMatchObject({ status: 'exited', exit: { exitCode: 5 } });
+  });
+
+  test('is told on the connection of a start that is watched', async () => {
+    await using shim = await TestShim.run({ command: 'exit 3', start: false });
+    const events: unknown[] = [];
+    const onEvent = (event: unknown): unknown => events.push(event);
+    const request = { method: 'start', params: { watch: true } };
+    await callSocket(join(shim.runFolder, 'shim.sock'), request, { onEvent });
+    const exit: unknown = expect.objectContaining({ pid: shim.pid, exitCode: 3 });
+    expect(events).toEqual([{ kind: 'started' }, { kind: 'exit', exit }]);
+  });
+
+  test('is not told on the connection of a start that fails', async () => {
+    await using shim = await TestShim.run({});
+    const onEvent = (): never => {
+      throw new Error('an event');
+    };
+    const request = { method: 'start', params: { watch: true } };
+    await expect(
+      callSocket(join(shim.runFolder, 'shim.sock'), request, { onEvent }),
+    ).rejects.toMatchObject({ code: 'E_CONTAINER_STATE' });
   });
 
   test('of a container that was never started is told too', async () => {

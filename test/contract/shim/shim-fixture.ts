@@ -93,6 +93,7 @@ export class TestShim implements AsyncDisposable {
       bundle: join(this.folder, 'bundle'),
       runtime: RUNTIME.path,
       runtimeRoot: join(this.folder, 'runtime'),
+      isOwnRuntime: (options.runtime ?? RUNTIME.path) === executablePath('ocup-runtime'),
       overlay: {
         lower: [image],
         upper: join(this.folder, 'upper'),

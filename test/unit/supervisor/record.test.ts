@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, readdir, readFile, rm, writeFile, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -138,6 +138,36 @@ describe('RecordStore', () => {
         }),
       );
     }
+  });
+
+  test('a line that broke off counts for nothing, and the next write starts afresh', async () => {
+    const store = new RecordStore(folder);
+    await store.begin(RECORD, []);
+    await store.commit(RECORD);
+    const path = join(store.folder(RECORD.id), 'state.json');
+    for (const restartCount of [1, 2]) {
+      await store.writeLife(RECORD.id, { ...LIFE_AT_CREATION, restartCount });
+    }
+    await appendFile(path, '{"version":1,"li');
+    const next = new RecordStore(folder);
+    const { containers, damaged } = await next.load();
+    expect(damaged).toEqual([]);
+    expect(containers.map(({ life }) => life.restartCount)).toEqual([2]);
+    await next.writeLife(RECORD.id, { ...LIFE_AT_CREATION, restartCount: 3 });
+    expect((await readFile(path, 'utf8')).split('\n')).toHaveLength(2);
+  });
+
+  test('a state that changes for ever does not grow for ever', async () => {
+    const store = new RecordStore(folder);
+    await store.begin(RECORD, []);
+    const path = join(store.folder(RECORD.id), 'state.json');
+    let longest = 0;
+    for (let restartCount = 1; restartCount <= 1000; restartCount += 1) {
+      await store.writeLife(RECORD.id, { ...LIFE_AT_CREATION, restartCount });
+      longest = Math.max(longest, (await stat(path)).size);
+    }
+    expect(longest).toBeLessThanOrEqual(64 * 1024);
+    expect(parseState(await readFile(path, 'utf8')).life.restartCount).toBe(1000);
   });
 
   test('a creation that broke off leaves nothing but the names of its volumes', async () => {
