@@ -65,7 +65,8 @@ process.removeAllListeners('warning');
 
 const path = cachePath();
 const cachedData = findCache(path);
-const script = new Script(wrap(readFileSync(program, 'utf8')), {
+// The bundler escapes all that is not ASCII: so it need not be looked for.
+const script = new Script(wrap(readFileSync(program, 'latin1')), {
   filename: program,
   cachedData,
   importModuleDynamically: constants?.USE_MAIN_CONTEXT_DEFAULT_LOADER,

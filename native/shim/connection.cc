@@ -119,6 +119,13 @@ void Connection::flush_until(int64_t deadline_ms) {
     ::poll(&poll, 1, static_cast<int>(left));
     flush();
   }
+  while (fd_ && is_upgraded_ && is_finishing_) {
+    const int64_t left = deadline_ms - monotonic_ms();
+    if (left <= 0) return;
+    pollfd poll = {fd_.get(), POLLIN, 0};
+    ::poll(&poll, 1, static_cast<int>(left));
+    read();
+  }
 }
 
 void Connection::on_events(uint32_t events) {

@@ -75,7 +75,10 @@ class Connection {
   void pause();
   void resume();
 
-  /** Sends what is queued, waiting no longer than until `deadline_ms`. */
+  /**
+   * Sends what is queued, and lets a caller that gets frames hang up first: one that is still
+   * sending would lose what it has not read yet. Waits no longer than until `deadline_ms`.
+   */
   void flush_until(int64_t deadline_ms);
 
  private:

@@ -32,7 +32,7 @@ namespace ocup::shim {
 namespace {
 
 constexpr int kReadyFd = 3;
-constexpr int64_t kFlushMs = 1000;
+constexpr int64_t kFlushMs = 2000;
 
 /** Cuts every tie to whoever started us. */
 void detach() {

@@ -83,8 +83,9 @@ function makeProgram(context: CommandContext, choose: (run: Runnable) => void): 
   for (const item of GLOBAL_OPTIONS) addOption(program, item);
   addOption(program, { flags: '-v, --version', text: 'print the version', isHidden: true });
   const groups = new Map<string, Command>();
-  for (const definition of COMMANDS)
+  for (const definition of findMeant(context.argv)) {
     addDefinition(program, groups, { context, definition, choose });
+  }
   program.allowExcessArguments().action(() => {
     const [unknown] = program.args;
     if (unknown !== undefined) throw unknownCommand(unknown);
@@ -94,6 +95,19 @@ function makeProgram(context: CommandContext, choose: (run: Runnable) => void): 
     } else program.outputHelp();
   });
   return program;
+}
+
+/**
+ * The commands that the words of a command line can be about; all where help may list them. Making the options of all
+ * takes longer than many a command runs.
+ */
+function findMeant(argv: readonly string[]): readonly CommandDefinition[] {
+  const words = new Set(argv);
+  if (['-h', '--help', 'help'].some((word) => words.has(word))) return COMMANDS;
+  const meant = COMMANDS.filter(({ name, aliases = [] }) =>
+    [name.split(' ')[0] ?? '', ...aliases].some((word) => words.has(word)),
+  );
+  return meant.length === 0 ? COMMANDS : meant;
 }
 
 function unknownCommand(name: string): OcupError {

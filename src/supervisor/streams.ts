@@ -78,15 +78,19 @@ export async function attachToContainer(
 /** Carries frames both ways, each side no faster than the other takes them, until either has hung up. */
 async function relay(caller: FrameStream, shim: FrameStream): Promise<void> {
   const inward = async (): Promise<void> => {
-    for await (const { type, payload } of caller.frames) await shim.send(type, payload);
+    for await (const { type, payload } of caller.frames) {
+      // Input that nobody takes any more is no reason to lose the rest of the output.
+      await shim.send(type, payload).catch(() => undefined);
+    }
   };
   const outward = async (): Promise<void> => {
     for await (const { type, payload } of shim.frames) await caller.send(type, payload);
   };
   try {
-    // Input that nobody takes any more is no reason to lose the rest of the output.
-    const input = inward().catch(() => undefined);
-    await Promise.race([outward(), input.then(() => shim.close())]);
+    const hangUp = inward()
+      .catch(() => undefined)
+      .then(() => shim.close());
+    await Promise.race([outward(), hangUp]);
   } finally {
     shim.close();
   }

@@ -49,22 +49,45 @@ export function frameStream(
   };
 }
 
-/** The bytes of a socket. Ends quietly when the other side hangs up or resets. */
-export async function* readChunks(socket: Socket): AsyncGenerator<Buffer, undefined> {
-  try {
-    for await (const chunk of socket) yield parseChunk(chunk);
-  } catch (error) {
-    if (error instanceof OcupError) throw error;
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code !== 'ECONNRESET' && code !== 'EPIPE' && code !== 'ERR_STREAM_PREMATURE_CLOSE')
-      throw error;
+/**
+ * The bytes of a socket. Ends quietly when the other side hangs up or resets, and not before all that came is read: a
+ * stream that Node destroys because a write failed drops what it has read itself.
+ */
+export function readChunks(socket: Socket): AsyncGenerator<Buffer, undefined> {
+  const chunks: Buffer[] = [];
+  let hasEnded = false;
+  let failure: Error | undefined;
+  let wake = (): void => undefined;
+  socket.on('data', (chunk) => {
+    chunks.push(chunk);
+    socket.pause();
+    wake();
+  });
+  socket.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ECONNRESET' && error.code !== 'EPIPE') failure = error;
+  });
+  for (const event of ['end', 'close']) {
+    socket.once(event, () => {
+      hasEnded = true;
+      wake();
+    });
   }
-  return undefined;
-}
-
-/** A socket without an encoding reads Buffers. */
-function parseChunk(chunk: unknown): Buffer {
-  return chunk as Buffer;
+  async function* read(): AsyncGenerator<Buffer, undefined> {
+    for (;;) {
+      if (failure !== undefined) throw failure;
+      const chunk = chunks.shift();
+      if (chunk !== undefined) yield chunk;
+      else if (hasEnded || socket.destroyed) return undefined;
+      else {
+        const change = new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+        socket.resume();
+        await change;
+      }
+    }
+  }
+  return read();
 }
 
 function hungUp(cause?: unknown): OcupError {

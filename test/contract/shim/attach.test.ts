@@ -92,6 +92,16 @@ describe('attach', () => {
     expect(text.split('\n')).toHaveLength(400001);
   });
 
+  test('of a caller that still sends when all has ended loses nothing', async () => {
+    await using shim = await TestShim.run({ command: 'echo hello', start: false });
+    const stream = await shim.stream('attach', { hasStdin: true });
+    await shim.call('start');
+    await shim.watch();
+    await shim.call('delete');
+    await stream.send(FRAME.stdinEnd);
+    expect(await collect(stream)).toMatchObject({ stdout: 'hello\n', exitCode: 0 });
+  });
+
   test('of callers that are killed while output flows does not disturb it', async () => {
     await using shim = await TestShim.run({ command: 'seq 1 300000', start: false });
     const streams = await Promise.all(
