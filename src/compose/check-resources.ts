@@ -75,10 +75,14 @@ function checkMounts(service: RawNode, name: string, problems: Problems): void {
 function checkPorts(service: RawNode, name: string, problems: Problems): void {
   for (const [index, port] of itemsOf(service, 'ports').entries()) {
     const place = { position: port.position, path: ['services', name, 'ports', index] };
-    if (port.kind === 'map' && findChild(port, 'target') === undefined)
+    const target = findChild(port, 'target');
+    const number = target?.kind === 'scalar' ? Number(target.value) : undefined;
+    if (port.kind === 'map' && target === undefined)
       problems.error(place, 'service ports is missing a target port', {
         hint: 'add `target:`, the port in the container',
       });
+    else if (number !== undefined && number < 0)
+      problems.error(place, `invalid target port: ${number}`);
     const host = findText(port, 'host_ip');
     if (host !== undefined && host !== '' && isIP(host) === 0)
       problems.error(place, `invalid ip address: ${host}`);

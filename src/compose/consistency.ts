@@ -120,7 +120,7 @@ class Check {
         `service ${JSON.stringify(name)} declares mutually exclusive dockerfile and dockerfile_inline`,
       );
     for (const [index, grant] of itemsOf(build, 'secrets').entries())
-      this.declared(grant, findText(grant, 'source'), [...path, 'secrets', index], {
+      this.declared(grant, findText(grant, 'source') ?? '', [...path, 'secrets', index], {
         service: name,
         section: 'secrets',
         noun: 'build secret',
@@ -263,7 +263,7 @@ class Check {
     }
     for (const section of ['configs', 'secrets']) {
       for (const [index, grant] of itemsOf(node, section).entries())
-        this.declared(grant, findText(grant, 'source'), ['services', name, section, index], {
+        this.declared(grant, findText(grant, 'source') ?? '', ['services', name, section, index], {
           service: name,
           section,
           noun: section.slice(0, -1),
@@ -279,19 +279,18 @@ class Check {
 
   private declared(
     { position }: Pick<RawNode, 'position'>,
-    name: string | undefined,
+    name: string,
     path: Path,
     { service, section, noun }: { service: string; section: string; noun: string },
   ): void {
     const resources = findMap(this.root, section)?.entries;
-    if (name === undefined || resources?.has(name) === true) return;
+    if (resources?.has(name) === true) return;
     // What is wrong with the declaration has been told.
     if (this.problems.hasErrorBelow([section, name])) return;
     const closest = findClosest(name, resources?.keys() ?? []);
-    const hint =
-      closest === undefined
-        ? `${noun} \`${name}\` is not declared: add it under the top-level \`${section}:\``
-        : `did you mean \`${closest}\`?`;
+    const declare = `${noun} \`${name}\` is not declared: add it under the top-level \`${section}:\``;
+    const correct = closest === undefined ? declare : `did you mean \`${closest}\`?`;
+    const hint = name === '' ? 'name it with `source:`' : correct;
     const message = `service ${JSON.stringify(service)} refers to undefined ${noun} ${name}: invalid compose project`;
     this.problems.error({ position, path }, message, { hint });
   }

@@ -42,17 +42,19 @@ class Decoder {
 
   object(node: RawMap, shape: ObjectShape, path: Path): JsonObject {
     const made: Record<string, Json> = {};
-    for (const [name, field] of Object.entries(shape.fields)) {
+    for (const [name, field] of fieldsOf(shape)) {
       const entry = node.entries.get(name);
       if (entry === undefined) continue;
       const value = this.value(entry.node, field.shape, [...path, name]);
       if (value !== undefined && !isOmitted(value, field)) setOwn(made, name, value);
     }
-    const extensions = [...node.entries].filter(
-      ([name]) => name.startsWith('x-') && !name.startsWith('x-#'),
+    const extensions = [...node.entries.keys()].filter(
+      (name) => name.startsWith('x-') && !name.startsWith('x-#'),
     );
-    extensions.sort(([a], [b]) => (a < b ? -1 : 1));
-    for (const [name, entry] of extensions) setOwn(made, name, anyJson(entry.node));
+    for (const name of extensions.sort()) {
+      const child = findChild(node, name);
+      if (child !== undefined) setOwn(made, name, anyJson(child));
+    }
     return made;
   }
 
@@ -211,6 +213,15 @@ class Decoder {
         return '0';
     }
   }
+}
+
+const fieldLists = new WeakMap<ObjectShape, readonly (readonly [name: string, field: Field])[]>();
+
+/** A service has a hundred fields: their list is made once. */
+function fieldsOf(shape: ObjectShape): readonly (readonly [name: string, field: Field])[] {
+  const known = fieldLists.get(shape) ?? Object.entries(shape.fields);
+  fieldLists.set(shape, known);
+  return known;
 }
 
 const FAULTS: Readonly<Record<ScalarType, { what: string; hint: string | undefined }>> = {

@@ -120,10 +120,17 @@ function hasVariable(node: RawNode): boolean {
   return node.kind === 'scalar' && typeof node.value === 'string' && node.value.includes('$');
 }
 
+const MAX_PORT = 65535;
+const NO_TARGET = 'service ports is missing a target port';
+
 function portFault({ value }: RawScalar): string | undefined {
-  if (typeof value === 'number' && Number.isInteger(value)) return undefined;
+  if (typeof value === 'number' && Number.isInteger(value)) {
+    if (value < 0 || value > MAX_PORT) return `Invalid containerPort: ${value}`;
+    return value === 0 ? NO_TARGET : undefined;
+  }
   const specs = parsePortSpec(scalarText(value));
   if (specs.kind === 'invalid') return specs.reason;
+  if (specs.ports.some(({ target }) => target === 0)) return NO_TARGET;
   return typeof value === 'string' ? undefined : 'is not a port';
 }
 

@@ -122,6 +122,6 @@ function volumeDevice(node: RawNode, base: PathBase): RawNode {
   const device = findText(options, 'device');
   if (node.kind !== 'map' || options === undefined || device === undefined) return node;
   if (findText(node, 'driver') !== 'local' || findText(options, 'o') !== 'bind') return node;
-  const path = scalar(resolvePath(device, base), options.position);
+  const path = scalar(resolvePath(device === '' ? '.' : device, base), options.position);
   return withEntry(node, 'driver_opts', withEntry(options, 'device', path));
 }

@@ -62,6 +62,11 @@ export class Problems {
     this.silenced.add(topic);
   }
 
+  /** Of errors and warnings. */
+  get count(): number {
+    return this.found.size;
+  }
+
   get errorCount(): number {
     return this.errors;
   }

@@ -17,6 +17,7 @@ import {
 import type { Position } from '../model/project.ts';
 import type { Problems } from './problems.ts';
 import type { MergeTag, Path, RawEntry, RawMap, RawNode, ScalarValue } from './raw-tree.ts';
+import { indentFlows } from './yaml-flow-indent.ts';
 import { TIMESTAMP, findInteger, resolvePlainScalar } from './yaml-scalar.ts';
 
 /** Aliases may make a small file large; a tree beyond this is refused. */
@@ -32,33 +33,60 @@ const MAX_DEPTH = 200;
  * @see compose-spec 10-fragments.md, 13-merge.md#reset-value
  */
 export function readYaml(text: string, file: string, problems: Problems): readonly RawNode[] {
-  const lines = new LineCounter();
   const control = CONTROL.exec(text);
   if (control !== null) {
-    refuseControl(text, control.index, { lines, file, problems });
+    refuseControl(text, control.index, { file, problems });
     return [];
   }
-  const parsed = parseAllDocuments(withPlainBreaks(text), {
-    lineCounter: lines,
-    schema: 'failsafe',
-    uniqueKeys: false,
-    prettyErrors: false,
-    logLevel: 'silent',
-  });
+  const { documents, locate } = parseLeniently(withPlainBreaks(text));
   const roots: RawNode[] = [];
-  if (!Array.isArray(parsed)) return roots;
-  for (const document of parsed) {
-    const reader = new DocumentReader(document, { lines, file, problems });
+  for (const document of documents) {
+    const reader = new DocumentReader(document, { locate, file, problems });
     const root = reader.read();
     if (root !== undefined) roots.push(root);
   }
   return roots;
 }
 
+interface Parsed {
+  readonly documents: readonly Document.Parsed[];
+  readonly locate: (offset: number) => Omit<Position, 'file'>;
+}
+
+/** Where only the indentation of flow collections is wrong, it is not. */
+function parseLeniently(text: string): Parsed {
+  const strict = parse(text);
+  if (strict.documents.every(({ errors }) => errors.length === 0)) return strict;
+  const indented = indentFlows(text);
+  if (indented === undefined) return strict;
+  const lenient = parse(indented.text, indented.movedBy);
+  return lenient.documents.every(({ errors }) => errors.length === 0) ? lenient : strict;
+}
+
+function parse(text: string, movedBy?: ReadonlyMap<number, number>): Parsed {
+  const lines = new LineCounter();
+  const parsed = parseAllDocuments(text, {
+    lineCounter: lines,
+    schema: 'failsafe',
+    uniqueKeys: false,
+    prettyErrors: false,
+    logLevel: 'silent',
+  });
+  const locate = (offset: number): Omit<Position, 'file'> => {
+    const { line, col } = lines.linePos(offset);
+    return { line: Math.max(line, 1), column: Math.max(col - (movedBy?.get(line) ?? 0), 1) };
+  };
+  return { documents: Array.isArray(parsed) ? parsed : [], locate };
+}
+
 /** YAML allows tabs and line breaks only. */
 const CONTROL = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]/;
 
-function refuseControl(text: string, offset: number, { file, problems }: Source): void {
+function refuseControl(
+  text: string,
+  offset: number,
+  { file, problems }: Pick<Source, 'file' | 'problems'>,
+): void {
   const before = text.slice(0, offset).split('\n');
   const position = { file, line: before.length, column: (before.at(-1) ?? '').length + 1 };
   const code = text.charCodeAt(offset).toString(16).padStart(2, '0');
@@ -76,7 +104,7 @@ function withPlainBreaks(text: string): string {
 }
 
 interface Source {
-  readonly lines: LineCounter;
+  readonly locate: Parsed['locate'];
   readonly file: string;
   readonly problems: Problems;
 }
@@ -260,8 +288,7 @@ class DocumentReader {
   }
 
   private at(offset: number): Position {
-    const { line, col } = this.source.lines.linePos(offset);
-    return { file: this.source.file, line: Math.max(line, 1), column: Math.max(col, 1) };
+    return { file: this.source.file, ...this.source.locate(offset) };
   }
 
   private fail(offset: number, path: Path, message: string, hint?: string): void {

@@ -18,7 +18,7 @@ export interface CommandHostOptions {
 }
 
 /** It is to be small: what a command leaves behind is collected early, and once it is calm. */
-const NODE_OPTIONS = ['--max-semi-space-size=1', '--expose-gc'];
+const NODE_OPTIONS = ['--max-semi-space-size=8', '--expose-gc'];
 /** A command that has just started something has the processor to itself for so long. */
 const START_PAUSE_MS = 150;
 /** One that crashed is not started again at once. */

@@ -45,12 +45,13 @@ const FLAGS: readonly (readonly [flag: string, changes: Partial<LoadOptions>])[]
   ['--no-consistency', { checkConsistency: false }],
 ];
 
+const NOT_FILLED_IN =
+  'what is kept as it is written is not filled in from the `.env` of the included file';
+
 /** Not compared with flags, and why. */
 const FLAG_DIFFERENCES: ReadonlyMap<string, string> = new Map([
-  [
-    'include',
-    'what is kept as it is written is not filled in from the `.env` of the included file',
-  ],
+  ['include', NOT_FILLED_IN],
+  ['variables of an included mapping', NOT_FILLED_IN],
   ['external forms', 'docker compose crashes on it with --no-interpolate'],
 ]);
 
