@@ -42,7 +42,7 @@ const FORMS: PathState<Form> = compilePaths<Form>({
   'services.*.develop.watch.*.include': asList,
   'services.*.devices.*': device,
   'services.*.dns': (node) => withoutEmpty(asList(node)),
-  'services.*.dns_search': asList,
+  'services.*.dns_search': listUnlessPlain,
   'services.*.env_file': envFiles,
   'services.*.extends': (node) => fromText(node, 'service'),
   'services.*.gpus': allGpus,
@@ -51,7 +51,7 @@ const FORMS: PathState<Form> = compilePaths<Form>({
   'services.*.networks': names,
   'services.*.ports': ports,
   'services.*.secrets.*': (node) => fromText(node, 'source'),
-  'services.*.tmpfs': asList,
+  'services.*.tmpfs': listUnlessPlain,
   'services.*.volumes.*': volume,
   'configs.*': external,
   'networks.*': external,
@@ -161,6 +161,11 @@ function keyValues(node: RawNode): RawNode {
     entries.set(key, { position, node: scalar(value, position) });
   }
   return { kind: 'map', entries, position: node.position };
+}
+
+/** docker compose leaves these as they are where variables are kept. */
+function listUnlessPlain(node: RawNode, _path: Path, options: CanonicalOptions): RawNode {
+  return options.keepsVariables ? node : asList(node);
 }
 
 /** `default` names the agent; others are `ID=PATH`. */

@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from '../model/project.ts';
+import { isObject } from './fields.ts';
 import type { Shape } from './shape.ts';
 import { PROJECT } from './shapes.ts';
 import { writeYaml } from './write-yaml.ts';
@@ -17,7 +18,31 @@ export function formatProject(
 
 /** A model whose variables were kept: as the files have it, sorted by name, without writing `$` twice. */
 export function formatPlain(canonical: JsonObject, format: 'yaml' | 'json'): string {
-  return format === 'json' ? jsonText(canonical) : writeYaml(canonical, undefined);
+  return format === 'json' ? jsonText(withNulls(canonical)) : writeYaml(canonical, undefined);
+}
+
+/** Lists of a service, and of its `build`, that docker compose prints as `null` in JSON where they are empty. */
+const NULL_WHERE_EMPTY = new Set(['args', 'command', 'entrypoint', 'environment', 'label_file']);
+
+function withNulls(canonical: JsonObject): JsonObject {
+  const { services } = canonical;
+  if (!isObject(services)) return canonical;
+  const made = Object.entries(services).map(([name, service]): [string, Json] => {
+    if (!isObject(service)) return [name, service];
+    const { build } = service;
+    const whole = isObject(build) ? { ...service, build: withoutEmpty(build) } : service;
+    return [name, withoutEmpty(whole)];
+  });
+  return { ...canonical, services: Object.fromEntries(made) };
+}
+
+function withoutEmpty(values: JsonObject): JsonObject {
+  return Object.fromEntries(
+    Object.entries(values).map(([key, value]): [string, Json] => {
+      const isEmpty = Array.isArray(value) && value.length === 0;
+      return [key, isEmpty && NULL_WHERE_EMPTY.has(key) ? null : value];
+    }),
+  );
 }
 
 function jsonText(value: Json): string {

@@ -1,17 +1,7 @@
 import { posix } from 'node:path';
 import { parsePortSpec } from './port-spec.ts';
 import type { Problems } from './problems.ts';
-import {
-  type Path,
-  type RawNode,
-  type RawScalar,
-  findChild,
-  findText,
-  mapOf,
-  scalar,
-  scalarText,
-  withEntry,
-} from './raw-tree.ts';
+import { type Path, type RawNode, type RawScalar, mapOf, scalar, scalarText } from './raw-tree.ts';
 import { parseVolumeSpec } from './volume-spec.ts';
 
 /* The long forms of devices, volumes and ports. */
@@ -54,12 +44,6 @@ export function volume(
   path: Path,
   { problems, keepsVariables }: CanonicalOptions,
 ): RawNode | undefined {
-  if (node.kind === 'map') {
-    const target = findText(node, 'target');
-    const targetNode = findChild(node, 'target');
-    if (target === undefined || target === '' || targetNode === undefined) return node;
-    return withEntry(node, 'target', scalar(cleanPath(target), targetNode.position));
-  }
   if (!isText(node)) return node;
   const { position } = node;
   const spec = parseVolumeSpec(node.value);
@@ -159,7 +143,8 @@ export function isText(node: RawNode): node is RawScalar & { readonly value: str
 }
 
 /** Without `.`, `..`, doubled and final slashes. */
-function cleanPath(path: string): string {
+/** A path in a container, without detours and without a slash at its end. */
+export function cleanPath(path: string): string {
   const clean = posix.normalize(path);
   return clean.length > 1 && clean.endsWith('/') ? clean.slice(0, -1) : clean;
 }

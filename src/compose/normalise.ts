@@ -1,4 +1,5 @@
 import type { Variables } from './environment.ts';
+import { cleanPath } from './long-forms.ts';
 import {
   type RawEntry,
   type RawMap,
@@ -46,8 +47,23 @@ function service(node: RawMap, variables: Variables): RawMap {
     made = withEntry(made, 'pull_policy', scalar('missing', node.position));
   const build = findMap(made, 'build');
   if (build !== undefined) made = withEntry(made, 'build', completeBuild(build, variables));
+  made = withCleanTargets(made);
   made = withNetworks(made);
   return withDependencies(made);
+}
+
+function withCleanTargets(node: RawMap): RawMap {
+  const volumes = findChild(node, 'volumes');
+  if (volumes?.kind !== 'list') return node;
+  const items = volumes.items.map((item) => {
+    const target = findChild(item, 'target');
+    const path = findText(item, 'target');
+    if (item.kind !== 'map' || target === undefined || path === undefined || path === '')
+      return item;
+    const clean = cleanPath(path);
+    return clean === path ? item : withEntry(item, 'target', scalar(clean, target.position));
+  });
+  return withEntry(node, 'volumes', { ...volumes, items });
 }
 
 function completeBuild(build: RawMap, variables: Variables): RawMap {

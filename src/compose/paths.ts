@@ -52,6 +52,7 @@ type Resolver = (node: RawNode, base: PathBase) => RawNode;
 const RESOLVERS: PathState<Resolver> = compilePaths<Resolver>({
   'services.*.build.context': contextPath,
   'services.*.build.additional_contexts.*': contextPath,
+  'services.*.build.ssh.*': textPath,
   'services.*.env_file.*.path': textPath,
   'services.*.label_file.*': textPath,
   'services.*.extends.file': textPath,

@@ -19,8 +19,11 @@ const dockerCompose = peerProgram('usr/libexec/docker/cli-plugins/docker-compose
 const obstacle = existsSync(dockerCompose) ? undefined : (peersObstacle() ?? 'no docker-compose');
 const cases = await readComposeCases();
 
+const SSH_KEYS = 'docker compose cannot print them as JSON, and prints YAML that names other keys';
+
 /** Where ocup means to differ, and why. */
 const DIFFERENCES: ReadonlyMap<string, string> = new Map([
+  ['keys of an agent in files', SSH_KEYS],
   [
     'ports: [{target: 80, published: 8080}, "8080:80"]',
     'the same port twice cannot be bound: it counts once, as it does when both are written alike',
@@ -51,6 +54,7 @@ const NOT_FILLED_IN =
 /** Not compared with flags, and why. */
 const FLAG_DIFFERENCES: ReadonlyMap<string, string> = new Map([
   ['include', NOT_FILLED_IN],
+  ['keys of an agent in files', SSH_KEYS],
   ['variables of an included mapping', NOT_FILLED_IN],
   ['external forms', 'docker compose crashes on it with --no-interpolate'],
 ]);
