@@ -284,7 +284,11 @@ describeContract('life cycle', (must) => {
       const id = await lab.start(lab.bundle());
       const pid = await lab.pid(id);
       expect(JSON.parse((await lab.succeed(['ps', '--format', 'json', id])).stdout)).toEqual([pid]);
-      expect((await lab.succeed(['ps', id])).stdout).toMatch(new RegExp(` ${pid} .*sleep 1000`));
+      // runc’s start returns before the program runs.
+      const table = async (): Promise<string> => (await lab.succeed(['ps', id])).stdout;
+      const isShown = async (): Promise<boolean> =>
+        new RegExp(` ${pid} .*sleep 1000`).test(await table());
+      await eventually(isShown, 10_000, 'the program in the table');
     },
     { except: { crun: 'it prints a table of pids only' } },
   );

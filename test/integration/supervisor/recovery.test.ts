@@ -184,7 +184,8 @@ describe('records', () => {
     await home.crash(supervisor);
     for (const victim of [shimOf(id), pid!]) process.kill(victim, 'SIGKILL');
     await eventually(() => !isAlive(pid!), 5000);
-    await rm(home.runDir, { recursive: true });
+    // What is on its way out may still write there.
+    await rm(home.runDir, { recursive: true, maxRetries: 20, retryDelay: 100 });
     await home.start();
     expect(await home.inspect('before')).toMatchObject({ state: 'exited' });
     await home.call('container.start', { container: 'before' });
