@@ -8,6 +8,7 @@ import { type RawMap, entriesOf, findText } from './raw-tree.ts';
 import { CONTENT_KEY } from './resolve-variables.ts';
 import { reportSupport } from './support.ts';
 import { toProject } from './to-project.ts';
+import { findUnmade } from './unmade.ts';
 
 /**
  * Loads the compose files, and everything they refer to, into a complete project. Reads files, and does
@@ -61,7 +62,7 @@ export async function loadSupport(options: LoadOptions): Promise<SupportReport> 
   const { root } = await loadModelWith(asWritten, new Problems());
   const refused = problems.listRefused('E_COMPOSE_UNSUPPORTED');
   return {
-    uses: withRefused(attributesInUse(root), refused),
+    uses: withRefused(attributesInUse(root), [...refused.flatMap(toUse), ...findUnmade(root)]),
     diagnostics: problems.list().filter((diagnostic) => !refused.includes(diagnostic)),
   };
 }
@@ -72,15 +73,18 @@ function readOnce(read: LoadOptions['stdin']): LoadOptions['stdin'] {
   return () => (text ??= read());
 }
 
+function toUse({ path, position, message }: Diagnostic): readonly AttributeUse[] {
+  return position === undefined ? [] : [{ path, position, status: 'refused', reason: message }];
+}
+
+/** What lies below a group that comes to nothing comes to nothing with it. */
 function withRefused(
   uses: readonly AttributeUse[],
-  refused: readonly Diagnostic[],
+  refused: readonly AttributeUse[],
 ): readonly AttributeUse[] {
-  const made = new Map(uses.map((use) => [use.path, use]));
-  for (const { path, position, message } of refused)
-    if (position !== undefined)
-      made.set(path, { path, position, status: 'refused', reason: message });
-  return inOrder([...made.values()]);
+  const isRefused = ({ path }: AttributeUse): boolean =>
+    refused.some((use) => path === use.path || path.startsWith(`${use.path}.`));
+  return inOrder([...uses.filter((use) => !isRefused(use)), ...refused]);
 }
 
 function convert(

@@ -19,12 +19,22 @@ const COMPOSE = `services:
   vol: {image: "busybox:1"}
 `;
 
+const UNMADE = `
+services:
+  both: { build: { context: . }, image: x:1 }
+  only: { build: ., volumes: ["far:/far", "near:/near"] }
+volumes:
+  far: { driver: nfs }
+  near: { driver: local }
+`;
+
 let folder = '';
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'ocup-compose-commands-'));
   await writeFile(join(folder, 'compose.yaml'), COMPOSE);
   await writeFile(join(folder, 'a.env'), '# first\nFILE=1\nOUTSIDE=file\nLINES="a\nb"\n');
   await writeFile(join(folder, '.env'), '\nOUTSIDE=dotenv\nSHELL_ONLY=dotenv\n');
+  await writeFile(join(folder, 'unmade.yaml'), UNMADE);
   await writeFile(join(folder, 'bad.yaml'), 'services:\n  web:\n    imge: nginx\n');
 });
 afterAll(() => rm(folder, { recursive: true }));
@@ -57,6 +67,20 @@ describe('check', () => {
     const paths = (JSON.parse(output) as { path: string }[]).map(({ path }) => path);
     expect(paths).toEqual(['services.db.image', 'services.db.depends_on']);
     expect(code).toBe(0);
+  });
+
+  test('must tell what up cannot make, although it loads', async () => {
+    const { code, output } = await run(['-f', 'unmade.yaml', 'check', '--format', 'json']);
+    const uses = JSON.parse(output) as { path: string; status: string }[];
+    expect(uses.map(({ path, status }) => `${status} ${path}`)).toEqual([
+      'degraded services.both.build',
+      'supported services.both.image',
+      'refused services.only.build',
+      'supported services.only.volumes',
+      'refused volumes.far.driver',
+      'supported volumes.near.driver',
+    ]);
+    expect(code).toBe(2);
   });
 
   test('must end with 1 for a file that is wrong', async () => {
