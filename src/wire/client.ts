@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { cancelled, throwIfAborted } from '../base/abort.ts';
-import { messageOf, OcupError } from '../base/errors.ts';
+import { findErrno, messageOf, OcupError } from '../base/errors.ts';
 import { formatJson } from '../base/json.ts';
 import { LineSplitter } from '../base/lines.ts';
 import { type FrameStream, frameStream, readChunks } from './frame-stream.ts';
@@ -24,7 +24,7 @@ export interface CallOptions<Event> {
  * Makes one call on the unix socket `path`, and gives its result as it stands on the wire.
  * `signal` cancels the call on the other side by hanging up. What `onEvent` throws ends the call.
  *
- * @throws E_WIRE_CONNECT if nobody listens, E_WIRE_CLOSED if the answer breaks off, E_CANCELLED, and
+ * @throws E_WIRE_CONNECT if nobody takes the call, E_WIRE_CLOSED if the answer breaks off, E_CANCELLED, and
  * whatever error the other side answers with
  */
 export function callSocket<Event>(
@@ -36,6 +36,7 @@ export function callSocket<Event>(
   if (isAborted(signal)) return Promise.reject(cancelled(signal));
   return new Promise((resolve, reject) => {
     const socket = connect(path);
+    let isAnswered = false;
     let isConnected = false;
     let isSettled = false;
     const settle = (): void => {
@@ -56,11 +57,13 @@ export function callSocket<Event>(
     signal?.addEventListener('abort', onAbort, { once: true });
     socket.once('connect', () => (isConnected = true));
     socket.on('error', (cause) => {
-      fail(isConnected ? closedEarly(request.method, cause) : cannotConnect(path, cause));
+      const isTaken = isConnected && (isAnswered || !isRefusal(cause));
+      fail(isTaken ? closedEarly(request.method, cause) : cannotConnect(path, cause));
     });
     socket.once('close', () => fail(closedEarly(request.method)));
     const splitter = new LineSplitter();
     socket.on('data', (chunk) => {
+      isAnswered = true;
       try {
         for (const line of splitter.push(chunk)) {
           if (isSettled) return;
@@ -94,7 +97,8 @@ export async function openSocketStream(
       if ('error' in message) throw parseWireError(message['error']);
       if ('upgrade' in message) return connection.takeFrames(message['upgrade']);
     }
-    throw closedEarly(request.method);
+    const { failure } = connection;
+    throw isRefusal(failure) ? cannotConnect(path, failure) : closedEarly(request.method);
   } catch (error) {
     connection.close();
     throw error;
@@ -104,6 +108,8 @@ export async function openSocketStream(
 interface Connection {
   lines(): AsyncGenerator<string>;
   takeFrames(upgrade: unknown): FrameStream;
+  /** What ended it, if that was an error. */
+  readonly failure: Error | null;
   close(): void;
 }
 
@@ -132,6 +138,9 @@ async function openConnection(
         if (done === true) return;
         yield* splitter.push(value);
       }
+    },
+    get failure() {
+      return socket.errored;
     },
     takeFrames: (upgrade) => frameStream(socket, { chunks, rest: splitter.takeRest(), upgrade }),
     close() {
@@ -174,6 +183,15 @@ function resultOf(message: Record<string, unknown>, method: string): unknown {
   if ('error' in message) throw parseWireError(message['error']);
   if ('result' in message) return message['result'];
   throw new OcupError('E_WIRE_PROTOCOL', `received an unknown message for ${method}`);
+}
+
+/**
+ * Whether a call that has had no answer was never read: who hangs up on what is still unread resets the connection.
+ * So it is with those that wait to be accepted while the other side ends.
+ */
+function isRefusal(cause: unknown): boolean {
+  const errno = findErrno(cause);
+  return errno === 'ECONNRESET' || errno === 'EPIPE';
 }
 
 function cannotConnect(path: string, cause: unknown): OcupError {

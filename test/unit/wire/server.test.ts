@@ -140,6 +140,19 @@ describe('serveCalls', () => {
     expect(bugs).toEqual([]);
   });
 
+  test('a call that nobody reads counts as not taken, so that it can be made again', async () => {
+    const path = join(folder, 'ending');
+    const ending = createServer({ pauseOnConnect: true }, (socket) => {
+      setTimeout(() => socket.destroy(), 50); // the request has come by then, and is not read
+    }).listen(path);
+    await once(ending, 'listening');
+    const taken = { code: 'E_WIRE_CONNECT' };
+    const request = { method: 'container.attach', params: { container: 'x', hasStdin: true } };
+    await expect(callSocket(path, request)).rejects.toMatchObject(taken);
+    await expect(openSocketStream(path, request)).rejects.toMatchObject(taken);
+    ending.close();
+  });
+
   test('a stream carries frames both ways and ends with the error of its handler', async () => {
     const path = await listen(
       {},
