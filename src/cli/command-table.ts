@@ -44,6 +44,7 @@ import { pullCommand } from './commands/pull.ts';
 import { runCommand } from './commands/run.ts';
 import { statsCommand } from './commands/stats.ts';
 import { systemDfCommand } from './commands/system-df.ts';
+import { timelineCommand } from './commands/timeline.ts';
 import { upCommand } from './commands/up.ts';
 import { whyCommand } from './commands/why.ts';
 
@@ -57,6 +58,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
   runCommand,
   planCommand,
   whyCommand,
+  timelineCommand,
   configCommand,
   checkCommand,
   envCommand,

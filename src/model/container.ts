@@ -357,6 +357,9 @@ export interface Container {
   readonly state: ContainerState;
   readonly health: Health;
   readonly probes: readonly ProbeResult[];
+  /** The first probe of the process that runs, and the first one that succeeded, where this supervisor saw them. */
+  readonly firstProbe: ProbeResult | undefined;
+  readonly firstSuccess: ProbeResult | undefined;
   /** Of the container's first process while it runs. */
   readonly pid: number | undefined;
   readonly createdAt: string;

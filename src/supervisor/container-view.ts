@@ -1,6 +1,6 @@
 import { resolveArgs } from '../bundle/process-args.ts';
 import type { Container } from '../model/container.ts';
-import type { ProbeResult } from '../model/healthcheck.ts';
+import type { HealthMonitor } from './health-monitor.ts';
 import { type Life, stateOf } from './life.ts';
 import type { ContainerRecord } from './record.ts';
 
@@ -8,7 +8,7 @@ import type { ContainerRecord } from './record.ts';
 export function toContainer(
   record: ContainerRecord,
   life: Life,
-  health: { readonly hasCheck: boolean; readonly probes: readonly ProbeResult[] },
+  health: Pick<HealthMonitor, 'hasCheck' | 'probes' | 'firstProbe' | 'firstSuccess'>,
 ): Container {
   const { config, image } = record;
   const isRunning = life.phase.status === 'running';
@@ -19,6 +19,8 @@ export function toContainer(
     state: stateOf(life),
     health: isRunning && health.hasCheck ? (life.health?.status ?? 'starting') : 'none',
     probes: health.probes,
+    firstProbe: health.firstProbe,
+    firstSuccess: health.firstSuccess,
     pid: life.phase.status === 'running' ? life.phase.pid : undefined,
     createdAt: record.createdAt,
     startedAt: life.startedAt,

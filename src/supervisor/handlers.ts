@@ -41,6 +41,11 @@ export function makeHandlers(rooms: Rooms): Handlers {
       stop();
       return {};
     },
+    'timeline.keep': (timeline) => {
+      rooms.timelines.keep(timeline);
+      return Promise.resolve({});
+    },
+    'timeline.find': ({ project }) => Promise.resolve({ timeline: rooms.timelines.find(project) }),
     'bundle.create': (params, { signal }) => exportBundle(params, rooms, signal),
   };
 }

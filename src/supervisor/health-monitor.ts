@@ -32,6 +32,8 @@ const CLOCK_SLACK_MS = 1000;
 export class HealthMonitor {
   private readonly options: HealthMonitorOptions;
   private kept: readonly ProbeResult[] = [];
+  private first: ProbeResult | undefined;
+  private success: ProbeResult | undefined;
   private probing: AbortController | undefined;
   /** What was written before belongs to an earlier process. */
   private logSince: string | undefined;
@@ -49,9 +51,19 @@ export class HealthMonitor {
     return this.kept;
   }
 
+  get firstProbe(): ProbeResult | undefined {
+    return this.first;
+  }
+
+  get firstSuccess(): ProbeResult | undefined {
+    return this.success;
+  }
+
   /** Forgets the probes of an earlier process. */
   forget(): void {
     this.kept = [];
+    this.first = undefined;
+    this.success = undefined;
     this.logSince = timestamp();
   }
 
@@ -107,6 +119,8 @@ export class HealthMonitor {
 
   private take(check: Healthcheck, result: ProbeResult, atMs: number): number {
     this.kept = [...this.kept, result].slice(-KEPT_PROBES);
+    this.first ??= result;
+    if (result.exitCode === 0) this.success ??= result;
     const health = this.options.onProbe(result.exitCode === 0, atMs);
     return health === undefined ? check.intervalMs : nextProbeDelay(check, health, atMs);
   }

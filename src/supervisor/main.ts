@@ -12,6 +12,7 @@ import { type FileLock, lockFile } from '../native/processes.ts';
 import { openFileLogger } from './file-logger.ts';
 import { closeInherited } from './inherited-descriptors.ts';
 import { openSupervisor } from './supervisor.ts';
+import { TIMELINES } from './timelines.ts';
 
 /** The one who holds the lock may be ending itself, or be about to listen. */
 const LOCK_TIMEOUT_MS = 10_000;
@@ -125,7 +126,8 @@ function accepts(path: string): Promise<boolean> {
 /** When nothing runs, nothing is left but what survives a reboot. */
 async function removeEmptied({ runDir, runtimeRoot, supervisorLock }: HostPaths): Promise<void> {
   for (const name of await readdir(runDir)) {
-    const isOurs = name === 'containers' || name.startsWith(basename(runtimeRoot));
+    const isOurs =
+      name === 'containers' || name === TIMELINES || name.startsWith(basename(runtimeRoot));
     if (isOurs) await rm(join(runDir, name), { recursive: true, force: true });
   }
   const { v1Paths, unifiedPath } = await readCgroups();

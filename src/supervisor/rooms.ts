@@ -7,6 +7,7 @@ import type { ImagesPort } from './images-port.ts';
 import type { Launcher } from './launcher.ts';
 import type { RecordStore } from './record-store.ts';
 import type { ShimClient } from './shim-client.ts';
+import type { Timelines } from './timelines.ts';
 import type { Volumes } from './volumes.ts';
 
 /** All that the calls work on. */
@@ -26,6 +27,7 @@ export interface Rooms {
   readonly launcher: Launcher;
   readonly shims: ShimClient;
   readonly events: EventLog;
+  readonly timelines: Timelines;
   readonly logger: Logger;
   readonly host: () => Promise<SpecHost>;
   /** Ends the supervisor once the call is answered. */

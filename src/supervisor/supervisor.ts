@@ -24,6 +24,7 @@ import { RecordStore } from './record-store.ts';
 import { recover } from './recovery.ts';
 import type { Rooms } from './rooms.ts';
 import { ShimClient } from './shim-client.ts';
+import { Timelines } from './timelines.ts';
 import { Volumes } from './volumes.ts';
 
 export interface SupervisorOptions {
@@ -175,6 +176,7 @@ async function openRooms(
       store,
       launcher,
       events,
+      timelines: new Timelines(runDir),
       logger,
       requestShutdown: signals.requestShutdown,
     },

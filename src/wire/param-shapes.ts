@@ -11,6 +11,7 @@ import {
 } from '../base/shape.ts';
 import { containerConfigShape, networkConfigShape, volumeConfigShape } from './config-shape.ts';
 import { IMAGE_PARAM_SHAPES } from './image-shapes.ts';
+import { timelineShape } from './timeline-shape.ts';
 import type {
   CopyParams,
   ExecParams,
@@ -84,6 +85,8 @@ export const PARAM_SHAPES: { readonly [M in MethodName]: Shape<Params<M>> } = {
     labels: mapOf(text),
     since: optional(text),
   }),
+  'timeline.keep': timelineShape,
+  'timeline.find': objectOf<Params<'timeline.find'>>({ project: text }),
   'bundle.create': objectOf<Params<'bundle.create'>>({
     config: containerConfigShape,
     path: optional(text),

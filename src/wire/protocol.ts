@@ -2,6 +2,7 @@ import type { Container, ContainerConfig } from '../model/container.ts';
 import type { Event } from '../model/event.ts';
 import type { Image } from '../model/image.ts';
 import type { PullProgress } from '../model/pull-progress.ts';
+import type { Timeline } from '../model/timeline.ts';
 import type { ImageCalls } from './image-calls.ts';
 import type { Network, NetworkConfig, Volume, VolumeConfig } from '../model/network.ts';
 
@@ -198,6 +199,10 @@ export interface Methods extends ImageCalls {
     None,
     { readonly kind: 'begun' } | { readonly kind: 'fact'; readonly fact: Event }
   >;
+
+  /** Writes down how an `up` went, in the place of the one before. */
+  'timeline.keep': Call<Timeline, None>;
+  'timeline.find': Call<{ readonly project: string }, { readonly timeline: Timeline | undefined }>;
 
   /** Writes `rootfs/` and `config.json` into a folder or an archive. The same image and config give the same bytes. */
   'bundle.create': Call<BundleParams, BundleResult>;

@@ -3,9 +3,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { accepts, OcupHome } from '../support/ocup.ts';
+import { OcupHome } from '../support/ocup.ts';
 import { eventually } from '../support/eventually.ts';
-import { callSocket } from '../../src/wire/client.ts';
 
 const COMPOSE = `
 name: survival
@@ -59,15 +58,6 @@ describe('kill -9 of the supervisor', () => {
     );
   }
 
-  async function killSupervisor(): Promise<void> {
-    const info = (await callSocket(home.supervisorSocket, {
-      method: 'system.info',
-      params: {},
-    })) as { pid: number };
-    process.kill(info.pid, 'SIGKILL');
-    await eventually(async () => !(await accepts(home.supervisorSocket)), 5_000);
-  }
-
   /** The exits that shims have put on disk by themselves. */
   function recordedExits(): string[] {
     const folder = join(home.folder, 'run/containers');
@@ -76,7 +66,7 @@ describe('kill -9 of the supervisor', () => {
 
   test('the next command finds every container as it was', async () => {
     const before = await rows();
-    await killSupervisor();
+    await home.killSupervisor();
     const after = await rows();
     expect(
       Object.values(after)
@@ -91,7 +81,7 @@ describe('kill -9 of the supervisor', () => {
   });
 
   test('an exit while there was no supervisor is recorded with its code', async () => {
-    await killSupervisor();
+    await home.killSupervisor();
     await eventually(() => recordedExits().length > 0, 10_000);
     const { short } = await rows();
     expect(short?.State).toBe('exited');
@@ -99,7 +89,7 @@ describe('kill -9 of the supervisor', () => {
   });
 
   test('no log line is lost or doubled', async () => {
-    await killSupervisor();
+    await home.killSupervisor();
     const { stdout } = await home.succeed(['logs', '--no-log-prefix', 'counter'], { cwd: project });
     const numbers = stdout
       .trim()
@@ -110,7 +100,7 @@ describe('kill -9 of the supervisor', () => {
   });
 
   test('health goes on', async () => {
-    await killSupervisor();
+    await home.killSupervisor();
     await eventually(
       async () => JSON.stringify(await rows()).includes('"Health":"healthy"'),
       10_000,

@@ -283,6 +283,8 @@ export class FakeSupervisor {
         this.followers.delete(follower);
         return {};
       },
+      'timeline.keep': () => Promise.resolve({}),
+      'timeline.find': () => Promise.resolve({ timeline: undefined }),
       'bundle.create': ({ config, path }) => {
         note('bundle.create', path ?? '-');
         return Promise.resolve({ path, digest: undefined, imageId: imageOf(config.image).id });

@@ -33,7 +33,10 @@ function mounts() {
     .map((line) => `mount ${line.split(' ')[4] ?? ''}`);
 }
 
-/** Two levels are enough: whatever ocup makes hangs below a cgroup named after it. */
+/**
+ * All of the first level, and of the second what is below a cgroup named after ocup: whatever ocup makes hangs there,
+ * while other programs of the machine make cgroups in their own at any time.
+ */
 function cgroups() {
   const root = '/sys/fs/cgroup';
   if (!existsSync(root)) return [];
@@ -43,7 +46,7 @@ function cgroups() {
       if (!entry.isDirectory()) continue;
       const path = join(folder, entry.name);
       if (depth > 0) found.push(`cgroup ${path}`);
-      if (depth < 2) walk(path, depth + 1);
+      if (depth === 0 || (depth === 1 && entry.name.includes('ocup'))) walk(path, depth + 1);
     }
   };
   walk(root, existsSync(join(root, 'cgroup.controllers')) ? 1 : 0);

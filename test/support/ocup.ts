@@ -4,6 +4,7 @@ import { rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { callSocket } from '../../src/wire/client.ts';
 import { eventually } from './eventually.ts';
 import { machineState, stateDifference } from './machine-state.mjs';
 
@@ -61,6 +62,14 @@ export class OcupHome {
     throw new Error(
       `ocup ${args.join(' ')} ended with ${result.code}\n${result.stdout}\n${result.stderr}`,
     );
+  }
+
+  /** Ends the supervisor with SIGKILL; it takes no call any more by then. */
+  async killSupervisor(): Promise<void> {
+    const request = { method: 'system.info', params: {} };
+    const info = (await callSocket(this.supervisorSocket, request)) as { readonly pid: number };
+    process.kill(info.pid, 'SIGKILL');
+    await eventually(async () => !(await accepts(this.supervisorSocket)), 5_000);
   }
 
   /** Waits until the supervisor has gone by itself. Nobody asks it meanwhile: that would keep it. */

@@ -128,6 +128,8 @@ export function container(changes: Partial<Container> = {}): Container {
     state: 'running',
     health: 'none',
     probes: [],
+    firstProbe: undefined,
+    firstSuccess: undefined,
     pid: 4242,
     createdAt: '2026-01-01T00:00:00.000000000Z',
     startedAt: '2026-01-01T00:00:01.000000000Z',

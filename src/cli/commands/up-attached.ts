@@ -6,6 +6,7 @@ import { isOneOff, serviceOf } from '../../plan/names.ts';
 import { changeActions, isAlive } from '../../plan/plan-stop.ts';
 import { executeActions } from '../execute/executor.ts';
 import { observe } from '../execute/observe.ts';
+import type { TimelineRecorder } from '../execute/timeline-recorder.ts';
 import type { SupervisorClient } from '../connection.ts';
 import { LogPrinter, prefixName, toLogSource } from '../logs/log-printer.ts';
 import { type FinalExit, RunMonitor } from '../logs/run-monitor.ts';
@@ -19,6 +20,7 @@ const INTERRUPTED = 130;
 export interface AttachOptions {
   readonly project: Project;
   readonly client: SupervisorClient;
+  readonly timeline: TimelineRecorder;
   /** Services that are stopped in the end, those whose ends count, and those whose output is shown. */
   readonly services: ReadonlySet<string>;
   readonly watched: ReadonlySet<string>;
@@ -106,12 +108,13 @@ async function attach(
     view: quietView(write),
     signal,
     parallel: session.globals.parallel,
+    timeline: options.timeline,
     onDone(action, result) {
       if (action.kind === 'container.start' && result !== undefined) {
         monitor.onStarted(toLogSource(result));
       }
     },
-  });
+  }).finally(() => options.timeline.keep(client, plan));
 }
 
 /** How an attached `up` comes to its end, and with which exit code. */

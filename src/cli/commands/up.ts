@@ -6,6 +6,7 @@ import { type Call, type CommandDefinition, hiddenOption, option } from '../comm
 import { awaitReady } from '../execute/await-ready.ts';
 import { executeActions } from '../execute/executor.ts';
 import { observe } from '../execute/observe.ts';
+import { timeNow, TimelineRecorder } from '../execute/timeline-recorder.ts';
 import { prepareUp, printDryPlan, upDefaults, type UpPreparation } from '../execute/prepare-up.ts';
 import type { RawOptions } from '../raw-options.ts';
 import type { Session } from '../session.ts';
@@ -50,16 +51,21 @@ export const upCommand: CommandDefinition = {
 async function runUp(session: Session, call: Call): Promise<number> {
   const { options: raw, args } = call;
   refuseUnsupported(raw);
+  const timeline = new TimelineRecorder();
+  const startMs = timeNow();
   const project = await session.loadProject({ services: args });
+  timeline.addWhole('load', startMs, []);
   const options = parseUpOptions(session, call, project);
   if (session.globals.dryRun) {
     await printDryPlan(session, project, options);
     return 0;
   }
   const attach = parseAttach(raw, project, options);
+  const connectMs = timeNow();
   const client = await session.supervisor();
-  const view = session.openView('up');
-  const known: UpPreparation = { client, view, project, options };
+  timeline.addWhole('connect', connectMs, ['load']);
+  const view = timeline.watch(session.openView('up'));
+  const known: UpPreparation = { client, view, project, options, timeline };
   try {
     const plan = await prepareUp(session, known);
     for (const warning of plan.warnings) view.warn(warning);
@@ -67,12 +73,19 @@ async function runUp(session: Session, call: Call): Promise<number> {
     const actions = isAttached ? plan.actions.filter((item) => !isStart(item)) : plan.actions;
     const { signal } = session;
     const { parallel } = session.globals;
-    await executeActions(actions, { client, view, signal, parallel, showsCauses: true });
+    const act = () =>
+      executeActions(actions, { client, view, signal, parallel, showsCauses: true, timeline });
     if (isAttached) {
+      await act();
       view.end();
-      return await runAttached(session, plan, { ...attach, project, client });
+      return await runAttached(session, plan, { ...attach, project, client, timeline });
     }
-    if (raw.flag('wait')) await waitForReady(session, raw, known);
+    try {
+      await act();
+      if (raw.flag('wait')) await waitForReady(session, raw, known);
+    } finally {
+      await timeline.keep(client, plan);
+    }
   } finally {
     view.end();
   }
@@ -112,7 +125,7 @@ function parseAttach(
   raw: RawOptions,
   project: Project,
   options: UpOptions,
-): Omit<AttachOptions, 'project' | 'client'> {
+): Omit<AttachOptions, 'project' | 'client' | 'timeline'> {
   const exitCodeFrom = raw.text('exit-code-from');
   const only = raw.list('attach');
   const without = raw.list('no-attach');
@@ -147,12 +160,12 @@ function parseAttach(
 async function waitForReady(
   session: Session,
   raw: RawOptions,
-  { client, view, project, options }: UpPreparation,
+  { client, view, project, options, timeline }: UpPreparation,
 ): Promise<void> {
   const { signal } = session;
   const { containers } = await observe(client, project.name, { signal });
   const all = selectServices(project, options.services, options.withDependencies);
   const services = new Set(all.map((service) => service.name));
   const timeoutMs = raw.durationMs('wait-timeout');
-  await awaitReady(containers, { client, view, project, services, timeoutMs, signal });
+  await awaitReady(containers, { client, view, project, services, timeoutMs, signal, timeline });
 }

@@ -5,6 +5,7 @@ import type { Project } from '../../model/project.ts';
 import { isOneOff, serviceOf } from '../../plan/names.ts';
 import type { SupervisorClient } from '../connection.ts';
 import type { ProgressView } from '../progress/progress.ts';
+import { timeNow, type TimelineRecorder } from './timeline-recorder.ts';
 import { unhealthyText } from './conditions.ts';
 
 export interface ReadyOptions {
@@ -16,6 +17,8 @@ export interface ReadyOptions {
   /** Undefined: as long as it takes. */
   readonly timeoutMs: number | undefined;
   readonly signal: AbortSignal;
+  /** Writes down how long each was waited for. */
+  readonly timeline?: TimelineRecorder | undefined;
 }
 
 /**
@@ -36,7 +39,7 @@ export async function awaitReady(
   const signal = AbortSignal.any([options.signal, ...limit]);
   try {
     await allOrAbort(
-      wanted.map((item) => (either) => awaitContainer(item, { ...options, signal: either })),
+      wanted.map((item) => (either) => awaitOne(item, { ...options, signal: either })),
       signal,
     );
   } catch (error) {
@@ -46,6 +49,21 @@ export async function awaitReady(
       hint: 'see what the services wrote: ocup logs',
     });
   }
+}
+
+async function awaitOne(container: Container, options: ReadyOptions): Promise<void> {
+  const startMs = timeNow();
+  await awaitContainer(container, options);
+  const { name: subject } = container.config;
+  if (container.health === 'none' && !isAwaitedToComplete(container, options.project)) return;
+  options.timeline?.add({
+    id: `ready ${subject}`,
+    step: 'wait',
+    subject,
+    service: serviceOf(container),
+    startMs,
+    after: [`container.start ${subject}`],
+  });
 }
 
 async function awaitContainer(container: Container, options: ReadyOptions): Promise<void> {

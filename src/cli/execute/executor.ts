@@ -6,6 +6,8 @@ import type { SupervisorClient } from '../connection.ts';
 import type { ProgressView } from '../progress/progress.ts';
 import { type ConditionWaiter, conditionWaiter } from './conditions.ts';
 import { runStep, type StepResult } from './steps.ts';
+import { rowOf } from './row.ts';
+import { timeNow, type TimelineRecorder } from './timeline-recorder.ts';
 
 export interface ExecuteOptions {
   readonly client: SupervisorClient;
@@ -17,6 +19,8 @@ export interface ExecuteOptions {
   readonly showsCauses?: boolean;
   /** Hears of each action that is done. */
   readonly onDone?: (action: PlannedAction, result: StepResult) => void;
+  /** Writes down when each action began and ended. */
+  readonly timeline?: TimelineRecorder | undefined;
 }
 
 /**
@@ -71,6 +75,7 @@ async function runAction(action: PlannedAction, run: Run): Promise<void> {
   await Promise.all(action.dependsOn.map((edge) => meetEdge(edge, run)));
   await run.places.run(async () => {
     if (signal.aborted) throw cancelled(signal);
+    const startMs = timeNow();
     try {
       const { client, view, showsCauses = false } = options;
       const result = await runStep(action, { client, view, signal, showsCauses });
@@ -78,6 +83,8 @@ async function runAction(action: PlannedAction, run: Run): Promise<void> {
     } catch (error) {
       showFailure(action, error, options.view);
       throw error;
+    } finally {
+      options.timeline?.addAction(action, startMs);
     }
   }, signal);
 }
@@ -85,7 +92,9 @@ async function runAction(action: PlannedAction, run: Run): Promise<void> {
 async function meetEdge(edge: Edge, run: Run): Promise<void> {
   try {
     await run.outcomes.get(edge.action);
-    if (edge.condition !== undefined) await run.waitFor(edge.condition);
+    if (edge.condition === undefined) return;
+    const startMs = timeNow();
+    await run.waitFor(edge.condition).finally(() => run.options.timeline?.addWait(edge, startMs));
   } catch (error) {
     if (edge.condition?.isRequired !== false || run.signal.aborted) throw error;
     const { service } = edge.condition;
@@ -105,33 +114,5 @@ function optionalActions(actions: readonly PlannedAction[]): Set<string> {
 function showFailure(action: PlannedAction, error: unknown, view: ProgressView): void {
   if (isOcupError(error, 'E_CANCELLED')) return;
   const details = messageOf(error);
-  view.show({ id: subject(action), status: 'error', text: 'Error', details });
-}
-
-function subject(action: PlannedAction): string {
-  switch (action.kind) {
-    case 'image.pull':
-    case 'image.remove':
-      return `Image ${action.image}`;
-    case 'network.create':
-      return `Network ${action.config.name}`;
-    case 'network.remove':
-      return `Network ${action.name}`;
-    case 'volume.create':
-      return `Volume ${action.config.name}`;
-    case 'volume.remove':
-      return `Volume ${action.name}`;
-    case 'container.create':
-      return `Container ${action.finalName}`;
-    case 'container.replace':
-    case 'container.rename':
-    case 'container.start':
-    case 'container.unpause':
-    case 'container.pause':
-    case 'container.stop':
-    case 'container.kill':
-    case 'container.remove':
-    case 'container.keep':
-      return `Container ${action.name}`;
-  }
+  view.show({ id: rowOf(action), status: 'error', text: 'Error', details });
 }

@@ -8,6 +8,7 @@ import { defaultUpOptions, type UpOptions } from '../../plan/up-options.ts';
 import type { SupervisorClient } from '../connection.ts';
 import type { ProgressView } from '../progress/progress.ts';
 import type { Session } from '../session.ts';
+import { timeNow, type TimelineRecorder } from './timeline-recorder.ts';
 import { executeActions } from './executor.ts';
 import { NOTHING_OBSERVED, observe, observeImages } from './observe.ts';
 
@@ -43,6 +44,8 @@ export interface UpPreparation {
   readonly view: ProgressView;
   readonly project: Project;
   readonly options: UpOptions;
+  /** Writes down how it goes. */
+  readonly timeline?: TimelineRecorder | undefined;
 }
 
 /**
@@ -50,15 +53,27 @@ export interface UpPreparation {
  * now, since only their outcome completes the plan.
  */
 export async function prepareUp(session: Session, known: UpPreparation): Promise<Plan> {
-  const { client, view, project, options } = known;
+  const { client, view, project, options, timeline } = known;
   const { signal } = session;
+  const startMs = timeNow();
   const observed = await observe(client, project.name, { project, signal });
   const first = planUp(project, observed, options);
   const pulls = decisivePulls(first, project, observed.containers);
-  if (pulls.length === 0) return first;
-  await executeActions(pulls, { client, view, signal, parallel: session.globals.parallel });
+  const after = ['connect', ...pulls.map(({ id }) => id)];
+  if (pulls.length === 0) {
+    timeline?.addWhole('plan', startMs, after);
+    return first;
+  }
+  await executeActions(pulls, {
+    client,
+    view,
+    signal,
+    parallel: session.globals.parallel,
+    timeline,
+  });
   const images = await observeImages(client, project, signal);
   const pulled = new Set(pulls.flatMap(pulledKey));
+  timeline?.addWhole('plan', startMs, after);
   return planUp(project, { ...observed, images }, { ...options, pulled });
 }
 
