@@ -75,6 +75,11 @@ bool make_one(const CgroupFolder& folder, const std::string& path, bool is_paren
   return true;
 }
 
+/** What is said of a file in a folder that was removed, before and after it was opened. */
+bool has_vanished(const SysError& error) {
+  return error.error_number() == ENOENT || error.error_number() == ENODEV;
+}
+
 /** False when a parent vanished meanwhile: another container's end took it away. */
 bool make_path(const CgroupFolder& folder, const std::string& path, bool is_parent) {
   if (path == "/") return true;
@@ -148,7 +153,12 @@ bool try_write_control_file(const std::string& file, std::string_view data) {
 void make_cgroup_folder(const CgroupFolder& folder) {
   constexpr int kAttempts = 100;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    if (make_path(folder, folder.path, false)) return;
+    try {
+      if (make_path(folder, folder.path, false)) return;
+    } catch (const SysError& error) {
+      // A parent went between being made and being written to.
+      if (!has_vanished(error)) throw;
+    }
   }
   throw SysError(ENOENT, "mkdir", folder.folder());
 }

@@ -26,6 +26,8 @@ async function value(
   return readFileSync(join(cgroupOf(await lab.pid(id), controller), file), 'utf8').trim();
 }
 
+const KEEPS_PARENTS = 'it leaves the parents it has made';
+
 describeContract('cgroups', (must) => {
   must('the limits of config.json are in force', async (lab) => {
     const bundle = lab.bundle();
@@ -176,6 +178,25 @@ describeContract('cgroups', (must) => {
     await lab.succeed(['kill', '--all', id, 'KILL']);
     await eventually(async () => (await lab.status(id)) === 'stopped', 5000);
   });
+
+  must(
+    'containers begin and end side by side under a parent that comes and goes with them',
+    async (lab) => {
+      const parent = `${lab.id()}-parent`;
+      const work = async (): Promise<void> => {
+        const bundle = lab.bundle();
+        bundle.spec.process.args = ['/bin/true'];
+        for (let round = 0; round < 40; round += 1) {
+          const id = lab.id();
+          bundle.spec.linux.cgroupsPath = `/${parent}/${id}`;
+          bundle.save();
+          await lab.succeed(['run', '-b', bundle.folder, id]);
+        }
+      };
+      await Promise.all(Array.from({ length: 6 }, work));
+    },
+    { except: { runc: KEEPS_PARENTS, crun: KEEPS_PARENTS } },
+  );
 
   must('delete --force ends processes that outlive the first one', async (lab) => {
     const bundle = lab.bundle().script('sleep 1000 & echo started; exit 0');
