@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { cp, mkdir, symlink, writeFile } from 'node:fs/promises';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { eventually } from '../support/eventually.ts';
@@ -11,13 +11,17 @@ import { compare, printSamples } from './measure.ts';
 const run = promisify(execFile);
 const IMAGE = 'bench/busybox:1';
 
+/** Both sides keep what is gone after a reboot where machines have it: in memory. */
+const RUN_FOLDER = mkdtempSync('/dev/shm/ocup-bench-');
+/** What one side's end leaves the kernel to do is not to slow down the other. */
+const SETTLE_MS = 1000;
 /** How often each is measured: docker takes seconds. */
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? '3');
 
 const obstacle = peersObstacle();
 if (obstacle !== undefined) throw new Error(`no docker to compare with: ${obstacle}`);
-const home = new OcupHome();
-const room = await PeerRoom.open();
+const home = new OcupHome({ runFolder: join(RUN_FOLDER, 'ocup') });
+const room = await PeerRoom.open({ binds: [RUN_FOLDER] });
 // As a user has it: beside a daemon that always runs, ours stays warm for a while.
 const env = { OCUP_IDLE_MS: '10000' };
 
@@ -31,6 +35,7 @@ try {
   await home.waitForIdle();
   await room.close();
   await home.close();
+  rmSync(RUN_FOLDER, { recursive: true, force: true });
 }
 
 async function startDocker(): Promise<void> {
@@ -39,7 +44,7 @@ async function startDocker(): Promise<void> {
   room.start([
     'dockerd',
     ...['--storage-driver', 'overlay2', '--data-root', join(folder, 'data')],
-    ...['--exec-root', join(folder, 'exec'), '--pidfile', join(folder, 'pid')],
+    ...['--exec-root', join(RUN_FOLDER, 'docker'), '--pidfile', join(folder, 'pid')],
     ...['-H', `unix://${folder}/docker.sock`],
   ]);
   const isUp = async (): Promise<boolean> => (await docker('/', ['docker', 'info'])).code === 0;
@@ -76,6 +81,7 @@ async function measureProject(count: number): Promise<void> {
       },
     ],
     ROUNDS,
+    { settleMs: SETTLE_MS },
   );
   printSamples(`up of ${count}`, up);
   const down = await compare(
@@ -93,6 +99,7 @@ async function measureProject(count: number): Promise<void> {
       },
     ],
     ROUNDS,
+    { settleMs: SETTLE_MS },
   );
   printSamples(`down of ${count}`, down);
 }
@@ -149,6 +156,7 @@ async function measureChain(): Promise<void> {
       },
     ],
     ROUNDS,
+    { settleMs: SETTLE_MS },
   );
   printSamples('a chain of 5 by health, interval 1 s', samples);
 }

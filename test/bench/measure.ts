@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { setTimeout as delay } from 'node:timers/promises';
 
 /** One way of doing the work that is measured. */
 export interface Contender {
@@ -17,12 +18,20 @@ export interface Sample {
   readonly maxMs: number;
 }
 
-/** Runs the contenders in turn, A B A B …, after one round that does not count. */
-export async function compare(contenders: readonly Contender[], rounds: number): Promise<Sample[]> {
+/**
+ * Runs the contenders in turn, A B A B …, after one round that does not count. Each begins `settleMs` after the one before
+ * has cleared up: the kernel takes network namespaces and cgroups down for a while after whoever had them has gone.
+ */
+export async function compare(
+  contenders: readonly Contender[],
+  rounds: number,
+  { settleMs = 0 }: { readonly settleMs?: number } = {},
+): Promise<Sample[]> {
   const times = new Map<string, number[]>(contenders.map((one) => [one.name, []]));
   for (let round = -1; round < rounds; round += 1) {
     for (const one of contenders) {
       await one.prepare?.();
+      if (settleMs > 0) await delay(settleMs);
       const begun = performance.now();
       await one.run();
       const took = performance.now() - begun;

@@ -30,24 +30,30 @@ export interface RunOptions {
  */
 export class OcupHome {
   readonly folder = mkdtempSync(join(tmpdir(), 'ocup-e2e-'));
+  readonly runFolder: string;
   private readonly before = machineState();
+
+  /** Without `runFolder` it is in the home's folder. */
+  constructor(options: { readonly runFolder?: string } = {}) {
+    this.runFolder = options.runFolder ?? join(this.folder, 'run');
+  }
 
   get env(): Record<string, string> {
     return {
       OCUP_DATA_DIR: join(this.folder, 'data'),
-      OCUP_RUN_DIR: join(this.folder, 'run'),
+      OCUP_RUN_DIR: this.runFolder,
       // What is left is looked at once the supervisor has gone: not the ten seconds it stays for users.
       OCUP_IDLE_MS: '1000',
     };
   }
 
   get supervisorSocket(): string {
-    return join(this.folder, 'run/supervisor.sock');
+    return join(this.runFolder, 'supervisor.sock');
   }
 
   /** Where commands are handed over to run warm. */
   get commandSocket(): string {
-    return join(this.folder, 'run/commands.sock');
+    return join(this.runFolder, 'commands.sock');
   }
 
   /** Runs `ocup` to its end and gives what it printed. A run beyond `timeoutMs` (60 s) is killed and throws. */
@@ -79,7 +85,7 @@ export class OcupHome {
 
   async close(): Promise<void> {
     await this.waitForIdle();
-    const runFolder = join(this.folder, 'run');
+    const { runFolder } = this;
     let all: string[] = [];
     await eventually(() => {
       const left = stateDifference(this.before, machineState());
