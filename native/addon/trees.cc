@@ -1,4 +1,6 @@
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -122,6 +124,19 @@ Napi::Value sync_file_system(const Napi::CallbackInfo& info) {
       [](Napi::Env env, bool) { return env.Undefined(); });
 }
 
+/** `spreadSubfolders(path) → whether the file system has been told`, see chattr(1), T. */
+Napi::Value spread_subfolders(const Napi::CallbackInfo& info) {
+  const std::string path = info[0].As<Napi::String>().Utf8Value();
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  int flags = 0;
+  bool is_told = fd && ::ioctl(fd.get(), FS_IOC_GETFLAGS, &flags) == 0;
+  if (is_told && (flags & FS_TOPDIR_FL) == 0) {
+    flags |= FS_TOPDIR_FL;
+    is_told = ::ioctl(fd.get(), FS_IOC_SETFLAGS, &flags) == 0;
+  }
+  return Napi::Boolean::New(info.Env(), is_told);
+}
+
 }  // namespace
 
 void init_trees(Napi::Env env, Napi::Object exports) {
@@ -130,6 +145,8 @@ void init_trees(Napi::Env env, Napi::Object exports) {
   exports.Set("findDifference", Napi::Function::New<compare_trees>(env, "findDifference"));
   exports.Set("removeTree", Napi::Function::New<remove_path>(env, "removeTree"));
   exports.Set("readAttributes", Napi::Function::New<read_all_attributes>(env, "readAttributes"));
+  exports.Set("spreadSubfolders",
+              Napi::Function::New<spread_subfolders>(env, "spreadSubfolders"));
   exports.Set("syncFileSystem", Napi::Function::New<sync_file_system>(env, "syncFileSystem"));
 }
 

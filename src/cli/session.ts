@@ -61,6 +61,12 @@ export class Session {
     return this.client;
   }
 
+  /** Begins to connect for a command that will need it, side by side with what is read first. */
+  expectSupervisor(): void {
+    if (this.globals.dryRun) return;
+    this.supervisor().catch(() => undefined); // whoever asks for it sees the failure
+  }
+
   /** The supervisor, undefined where there is nothing that it could tell about. */
   async existingSupervisor(): Promise<SupervisorClient | undefined> {
     if (this.client !== undefined) return this.client;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { syncFolder } from '../base/atomic-file.ts';
 import { findErrno } from '../base/errors.ts';
 import { type Digest, digestHex, parseDigest } from '../model/digest.ts';
-import { removeTree } from '../native/trees.ts';
+import { removeTree, spreadSubfolders } from '../native/trees.ts';
 import { exists } from './layout.ts';
 
 const STAGED = '.staged-';
@@ -27,6 +27,7 @@ export class SnapshotStore {
   /** Opens the store, and removes what interrupted work left. */
   static async open(folder: string): Promise<SnapshotStore> {
     await mkdir(folder, { recursive: true });
+    spreadSubfolders(folder);
     const store = new SnapshotStore(folder);
     const names = await readdir(folder);
     const left = names.filter((name) => name.startsWith(STAGED) || name.startsWith(REMOVED));

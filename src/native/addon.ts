@@ -104,6 +104,7 @@ export interface RawAddon {
     options: RawUnpackOptions,
     onEvent: RawUnpackEvent,
   ) => RawLayerUnpacker;
+  readonly spreadSubfolders: (path: string) => boolean;
   readonly findInLayers: (
     folders: readonly string[],
     path: string,

@@ -66,3 +66,14 @@ export function removeTree(path: string): Promise<number> {
 export function syncFileSystem(path: string): Promise<void> {
   return loadAddon().syncFileSystem(path);
 }
+
+/**
+ * Tells the file system that what is in one subfolder of `path` has nothing to do with what is in another, for ext4 to
+ * put each into a block group of its own: a group in which many files were removed within the last minute is slow to
+ * make new ones in. Whether there was somebody to tell.
+ *
+ * @see man 1 chattr, T
+ */
+export function spreadSubfolders(path: string): boolean {
+  return loadAddon().spreadSubfolders(path);
+}

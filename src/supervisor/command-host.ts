@@ -21,6 +21,8 @@ export interface CommandHostOptions {
 const NODE_OPTIONS = ['--max-semi-space-size=8', '--expose-gc'];
 /** A command that has just started something has the processor to itself for so long. */
 const START_PAUSE_MS = 150;
+/** Commands that follow each other more closely put it off no longer than this. */
+const MAX_START_PAUSE_MS = 400;
 /** One that crashed is not started again at once. */
 const RESTART_PAUSE_MS = 5_000;
 /** It ends by itself when nothing runs in it. */
@@ -33,6 +35,8 @@ const END_TIMEOUT_MS = 1_000;
 export class CommandHost {
   private readonly options: CommandHostOptions;
   private timer: NodeJS.Timeout | undefined;
+  /** When it was first wanted and not there. */
+  private wantedSinceMs: number | undefined;
   private pause = START_PAUSE_MS;
   private child: Child | undefined;
   private commands = 0;
@@ -53,7 +57,11 @@ export class CommandHost {
     clearTimeout(this.timer);
     this.timer = undefined;
     if (this.isClosed || this.child !== undefined || !this.options.isWanted()) return;
-    this.timer = setTimeout(() => this.start(), this.pause);
+    const now = performance.now();
+    this.wantedSinceMs ??= now;
+    const latest = this.wantedSinceMs + Math.max(this.pause, MAX_START_PAUSE_MS);
+    const pause = Math.max(0, Math.min(this.pause, latest - now));
+    this.timer = setTimeout(() => this.start(), pause);
     this.timer.unref();
   }
 
@@ -75,6 +83,7 @@ export class CommandHost {
 
   private start(): void {
     if (this.isClosed || !this.options.isWanted()) return;
+    this.wantedSinceMs = undefined;
     try {
       this.child = this.spawn();
     } catch (error) {

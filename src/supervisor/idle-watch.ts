@@ -1,6 +1,6 @@
 export interface IdleOptions {
-  /** How long nothing may go on, in milliseconds. */
-  readonly idleMs: number;
+  /** How long nothing may go on, in milliseconds, asked at each change. */
+  readonly idleMs: () => number;
   readonly isBusy: () => boolean;
   /** Called once. */
   readonly onIdle: () => void;
@@ -25,7 +25,7 @@ export class IdleWatch {
       if (this.options.isBusy()) return;
       this.stop();
       this.options.onIdle();
-    }, this.options.idleMs);
+    }, this.options.idleMs());
   }
 
   stop(): void {

@@ -3,7 +3,7 @@ import { mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { basename, join } from 'node:path';
 import { delay } from '../base/abort.ts';
-import { messageOf, OcupError } from '../base/errors.ts';
+import { findErrno, messageOf, OcupError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { readCgroups } from '../host/cgroups.ts';
 import { hostPaths, type HostPaths } from '../host/paths.ts';
@@ -40,7 +40,7 @@ async function main(): Promise<void> {
   });
   const lock = await takeLock(paths);
   if (lock !== undefined) await supervise(paths, { lock, logger, readyFd });
-  else if (readyFd !== undefined) writeSync(readyFd, 'ready\n');
+  else tellReady(readyFd);
   process.exit(0);
 }
 
@@ -61,11 +61,21 @@ async function supervise(
     process.on(signal, supervisor.requestShutdown);
   }
   process.on('SIGHUP', () => undefined); // the terminal it was started from is not its own
-  if (readyFd !== undefined) writeSync(readyFd, 'ready\n');
+  tellReady(readyFd);
   await supervisor.ended;
   const { hasContainers } = await supervisor.close();
   if (!hasContainers) await removeEmptied(paths);
   lock.close();
+}
+
+/** To whoever started it, who may have gone meanwhile. */
+function tellReady(readyFd: number | undefined): void {
+  if (readyFd === undefined) return;
+  try {
+    writeSync(readyFd, 'ready\n');
+  } catch (error) {
+    if (findErrno(error) !== 'EPIPE') throw error;
+  }
 }
 
 /**

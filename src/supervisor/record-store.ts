@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { replaceFile, writeFileAtomic } from '../base/atomic-file.ts';
 import { findErrno, isOcupError, messageOf } from '../base/errors.ts';
 import { listOf, objectOf, parseShape, text } from '../base/shape.ts';
+import { spreadSubfolders } from '../native/trees.ts';
 import { type Life, LIFE_AT_CREATION } from './life.ts';
 import { type ContainerRecord, parseRecord, parseRecordJson, parseState } from './record.ts';
 
@@ -46,6 +47,7 @@ export class RecordStore {
   /** Reads all; sets damaged ones aside, and removes what a creation or removal left half done. */
   async load(): Promise<LoadedRecords> {
     await mkdir(this.root, { recursive: true, mode: 0o700 });
+    spreadSubfolders(this.root);
     const containers: StoredContainer[] = [];
     const damaged: string[] = [];
     const strayVolumes: string[] = [];

@@ -11,6 +11,7 @@ import { openNetworks } from '../network/networks.ts';
 import { serveCalls } from '../wire/server.ts';
 import { etcFilesOf, hostnameOf, type JoinTarget } from './bundle-writer.ts';
 import { timestamp } from './clock.ts';
+import { spreadSubfolders } from '../native/trees.ts';
 import { CommandHost } from './command-host.ts';
 import { Containers } from './containers.ts';
 import { EventLog } from './event-log.ts';
@@ -46,6 +47,8 @@ export interface Supervisor {
   close(): Promise<{ readonly hasContainers: boolean }>;
 }
 
+/** One that was started ahead, for a command that then came to nothing, does not stay as long as one that was asked. */
+const UNCALLED_MS = 1000;
 /** A call that is being answered gets this long when the supervisor is asked to end. */
 const LAST_CALLS_MS = 500;
 
@@ -61,6 +64,7 @@ export async function openSupervisor(options: SupervisorOptions): Promise<Superv
   });
   let openConnections = 0;
   let hasRun = false;
+  let isCalled = false;
   const commandHost: CommandHost = new CommandHost({
     socketPath: paths.commandSocket,
     environment: options.environment,
@@ -70,7 +74,7 @@ export async function openSupervisor(options: SupervisorOptions): Promise<Superv
     onChange: () => idle.update(),
   });
   const idle: IdleWatch = new IdleWatch({
-    idleMs: options.idleMs,
+    idleMs: () => (isCalled ? options.idleMs : Math.min(options.idleMs, UNCALLED_MS)),
     isBusy: () => openConnections > 0 || rooms.containers.hasActive || commandHost.isBusy,
     onIdle: signals.requestShutdown,
   });
@@ -92,6 +96,7 @@ export async function openSupervisor(options: SupervisorOptions): Promise<Superv
     admit: admitPeer,
     onConnections: (open) => {
       openConnections = open;
+      isCalled = true;
       update();
     },
     onBug: (method, error) => {
@@ -138,6 +143,7 @@ async function openRooms(
   const { dataDir, runDir, runtimeRoot } = paths;
   const runFolder = joinPath(runDir, 'containers');
   await mkdir(runFolder, { recursive: true, mode: 0o700 });
+  spreadSubfolders(runFolder);
   const store = new RecordStore(dataDir);
   const events = new EventLog();
   const shims = new ShimClient(runFolder);

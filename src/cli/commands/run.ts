@@ -54,6 +54,7 @@ export const runCommand: CommandDefinition = {
   ],
   async run(session, { args, options }) {
     const [name = '', ...command] = args;
+    session.expectSupervisor();
     const project = await session.loadProject({ services: [name] });
     const service = getService(project, name);
     const client = await session.supervisor();

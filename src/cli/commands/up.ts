@@ -52,6 +52,7 @@ async function runUp(session: Session, call: Call): Promise<number> {
   const { options: raw, args } = call;
   refuseUnsupported(raw);
   const timeline = new TimelineRecorder();
+  session.expectSupervisor();
   const startMs = timeNow();
   const project = await session.loadProject({ services: args });
   timeline.addWhole('load', startMs, []);
