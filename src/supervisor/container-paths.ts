@@ -7,6 +7,8 @@ export interface ContainerPaths {
   readonly record: string;
   readonly state: string;
   readonly log: string;
+  /** What the containers wrote that it has taken the place of. */
+  readonly history: string;
   readonly upper: string;
   readonly work: string;
   readonly bundle: string;
@@ -35,6 +37,7 @@ export function containerPaths(
     record: join(folder, 'record.json'),
     state: join(folder, 'state.json'),
     log: join(folder, 'log'),
+    history: join(folder, 'history'),
     upper: join(folder, 'upper'),
     work: join(folder, 'work'),
     bundle,

@@ -8,6 +8,8 @@ import { volumeMounts } from './mount-plan.ts';
 import type { ContainerRecord } from './record.ts';
 import type { StoredContainer } from './record-store.ts';
 import { LIFE_AT_CREATION } from './life.ts';
+import { inheritLog } from './log-history.ts';
+import { logLimits } from './log-limits.ts';
 import { parseSignal, SIGKILL } from './signals.ts';
 import { endByForce, sendSignal, type Stopped, stopContainer, stopSignalOf } from './stop.ts';
 import { waitFor } from './wait.ts';
@@ -153,6 +155,27 @@ export class Containers {
         throw error;
       }
       if (this.idsByName.get(before) === container.id) this.idsByName.delete(before);
+    });
+  }
+
+  /**
+   * Keeps what `from` has written as the history of a container that takes its place and has not written yet.
+   * @throws E_CONTAINER_STATE when `from` may still write, or the other one has begun to
+   */
+  inheritLog(key: string, from: string): Promise<SupervisedContainer> {
+    const container = this.get(key);
+    const earlier = this.get(from);
+    return this.exclusively(container.id, async () => {
+      if (earlier.isActive || container.phase.status !== 'created') {
+        const message = `cannot hand the log of ${earlier.name} on to ${container.name}`;
+        throw new OcupError('E_CONTAINER_STATE', message, {
+          hint: 'One must have ended, the other must not have been started.',
+        });
+      }
+      const { launcher } = this.context;
+      const limits = logLimits(container.record.config.logging);
+      if (limits === undefined) return;
+      await inheritLog(launcher.paths(earlier.id), launcher.paths(container.id), limits.maxFiles);
     });
   }
 

@@ -59,8 +59,8 @@ export function makeStreamHandlers(rooms: Rooms): StreamHandlers {
       return execInContainer(container, params, { shims, specPath, host, call });
     },
     'container.copy': (params, call) => copyWithContainer(containers, params, { launcher, call }),
-    'container.log': ({ container, tail }, call) =>
-      sendLogBytes(toLogSource(rooms, containers.get(container)), tail, call),
+    'container.log': ({ container, tail, withHistory }, call) =>
+      sendLogBytes(toLogSource(rooms, containers.get(container), withHistory), tail, call),
     'container.attach': ({ container, hasStdin }, call) =>
       attachToContainer(containers.get(container), { hasStdin }, { shims, call }),
   };
@@ -177,6 +177,10 @@ function containerHandlers(rooms: Rooms): Part<'container'> {
     'container.pause': ({ container }) => view(containers.pause(container)),
     'container.unpause': ({ container }) => view(containers.unpause(container)),
     'container.rename': ({ container, name }) => view(containers.rename(container, name)),
+    'container.inheritLog': async ({ container, from }) => {
+      await containers.inheritLog(container, from);
+      return {};
+    },
     'container.remove': async ({ container, force, volumes }) => {
       const removed = await containers.remove(container, force);
       if (volumes) await removeAnonymous(rooms, removed);
@@ -208,7 +212,9 @@ type LogCall = Call<Parameters<Parameters<typeof sendLogs>[2]['send']>[0]>;
 
 /** @throws E_USAGE for a time that is none */
 async function readLogs(rooms: Rooms, params: LogParams, call: LogCall): Promise<void> {
-  const sources = params.containers.map((key) => toLogSource(rooms, rooms.containers.get(key)));
+  const sources = params.containers.map((key) =>
+    toLogSource(rooms, rooms.containers.get(key), params.withHistory),
+  );
   const range = {
     tail: params.tail,
     since: parseTime(params.since),
@@ -219,11 +225,16 @@ async function readLogs(rooms: Rooms, params: LogParams, call: LogCall): Promise
   else await sendLogs(sources, range, options);
 }
 
-function toLogSource({ launcher }: Rooms, container: SupervisedContainer): LogSource {
+function toLogSource(
+  { launcher }: Rooms,
+  container: SupervisedContainer,
+  withHistory = false,
+): LogSource {
   const isKept = logLimits(container.record.config.logging) !== undefined;
   return {
     id: container.id,
     path: isKept ? launcher.paths(container.id).log : undefined,
+    history: withHistory ? launcher.paths(container.id).history : undefined,
     mayWrite: () =>
       !container.isRemoved && (container.isActive || container.phase.status === 'created'),
     onChange: (listener) => container.onChange(listener),

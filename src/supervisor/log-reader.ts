@@ -19,6 +19,7 @@ const NEWLINE = 0x0a;
 export class LogReader {
   private readonly id: string;
   private readonly path: string;
+  private readonly history: string | undefined;
   private readonly range: LogRange;
   private readonly chunk = Buffer.allocUnsafe(CHUNK_BYTES);
   private file: FileHandle | undefined;
@@ -30,9 +31,15 @@ export class LogReader {
   /** How often in a row the file was not found in the folder. */
   private misses = 0;
 
-  constructor(id: string, path: string, range: LogRange) {
+  /** `history` is a log that comes before the one at `path`. */
+  constructor(
+    id: string,
+    { path, history }: { readonly path: string; readonly history?: string | undefined },
+    range: LogRange,
+  ) {
     this.id = id;
     this.path = path;
+    this.history = history;
     this.range = range;
   }
 
@@ -72,8 +79,13 @@ export class LogReader {
     this.file = undefined;
   }
 
+  private async listFiles(): Promise<readonly LogFile[]> {
+    const earlier = this.history === undefined ? [] : await listLogFiles(this.history);
+    return [...earlier, ...(await listLogFiles(this.path))];
+  }
+
   private async openFirst(): Promise<boolean> {
-    const files = await listLogFiles(this.path);
+    const files = await this.listFiles();
     const start = await this.findStart(files);
     if (start === undefined) return false;
     return this.openFile(start.file, start.offset);
@@ -108,7 +120,7 @@ export class LogReader {
     this.isRotated = true;
     const { size, nlink } = await this.file.stat();
     if (size > this.offset) return true;
-    const files = await listLogFiles(this.path);
+    const files = await this.listFiles();
     const at = files.findIndex((file) => file.inode === this.inode);
     // It may have been renamed during the listing, unless it was removed or somebody moved it away.
     this.misses = at < 0 ? this.misses + 1 : 0;

@@ -11,6 +11,8 @@ export interface LogSource {
   readonly id: string;
   /** Undefined: nothing is kept. */
   readonly path: string | undefined;
+  /** The log that comes before, where it is wanted. */
+  readonly history?: string | undefined;
   /** Whether more may be written, now or after a start that is under way. */
   readonly mayWrite: () => boolean;
   /** Calls back when that may have changed; gives a function that ends it. */
@@ -88,8 +90,9 @@ interface OpenReader {
 
 function openReaders(sources: readonly LogSource[], range: LogRange): readonly OpenReader[] {
   return sources.flatMap((source) => {
-    const { id, path } = source;
-    return path === undefined ? [] : [{ source, path, reader: new LogReader(id, path, range) }];
+    const { id, path, history } = source;
+    if (path === undefined) return [];
+    return [{ source, path, reader: new LogReader(id, { path, history }, range) }];
   });
 }
 

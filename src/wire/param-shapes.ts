@@ -63,6 +63,10 @@ export const PARAM_SHAPES: { readonly [M in MethodName]: Shape<Params<M>> } = {
   'container.pause': byContainer,
   'container.unpause': byContainer,
   'container.rename': objectOf<Params<'container.rename'>>({ container: text, name: text }),
+  'container.inheritLog': objectOf<Params<'container.inheritLog'>>({
+    container: text,
+    from: text,
+  }),
   'container.remove': objectOf<Params<'container.remove'>>({
     container: text,
     force: flag,
@@ -80,6 +84,7 @@ export const PARAM_SHAPES: { readonly [M in MethodName]: Shape<Params<M>> } = {
     tail: optional(count),
     since: optional(text),
     until: optional(text),
+    withHistory: optional(flag),
   }),
   'events.follow': objectOf<Params<'events.follow'>>({
     labels: mapOf(text),
@@ -126,6 +131,7 @@ export const STREAM_PARAM_SHAPES: {
   'container.log': objectOf<StreamMethods['container.log']>({
     container: text,
     tail: optional(count),
+    withHistory: optional(flag),
   }),
   'container.attach': objectOf<StreamMethods['container.attach']>({
     container: text,

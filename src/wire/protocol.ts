@@ -57,6 +57,8 @@ export interface LogParams {
   /** RFC 3339. */
   readonly since: string | undefined;
   readonly until: string | undefined;
+  /** Also what the containers wrote that they have taken the place of. */
+  readonly withHistory?: boolean | undefined;
 }
 
 /** What a `wait` is for. `exited` also ends a wait for another condition, and the result says so. */
@@ -175,6 +177,8 @@ export interface Methods extends ImageCalls {
   'container.pause': Call<ByContainer, Container>;
   'container.unpause': Call<ByContainer, Container>;
   'container.rename': Call<ByContainer & ByName, Container>;
+  /** Keeps what `from`, which has ended, has written as the history of one that has not been started yet. */
+  'container.inheritLog': Call<ByContainer & { readonly from: ContainerKey }, None>;
   /** `force` kills it first; `volumes` removes its anonymous volumes too. */
   'container.remove': Call<
     ByContainer & { readonly force: boolean; readonly volumes: boolean },
@@ -232,7 +236,11 @@ export interface StreamMethods {
   'container.exec': ExecParams;
   'container.attach': ByContainer & { readonly hasStdin: boolean };
   /** What a container has written until now: whole lines of its log (`log-line.ts`) as `stdout` frames. */
-  'container.log': ByContainer & { readonly tail: number | undefined };
+  'container.log': ByContainer & {
+    readonly tail: number | undefined;
+    /** As in `LogParams`. */
+    readonly withHistory?: boolean | undefined;
+  };
 }
 
 export type StreamMethodName = keyof StreamMethods;

@@ -9,7 +9,7 @@ name: replan
 services:
   base:
     image: "rootfs:/"
-    command: sleep 1000
+    command: [sh, -c, 'echo "$$GREETING"; exec sleep 1000']
     init: true
     environment:
       GREETING: ${greeting}
@@ -94,6 +94,18 @@ describe('up again', () => {
     expect(stderr).toMatch(/replan-middle-1 +Stopping +dependency base is recreated/);
     const { stdout } = await ocup('exec', '-T', 'base', 'sh', '-c', 'echo $GREETING');
     expect(stdout).toBe('goodbye\n');
+  });
+
+  test('logs are those of the container that is there, and with --history of those before it', async () => {
+    const logs = async (...args: string[]): Promise<string> =>
+      (await ocup('logs', '--no-log-prefix', ...args, 'base')).stdout;
+    expect(await logs()).toBe('goodbye\n');
+    expect(await logs('--history')).toBe('hello\ngoodbye\n');
+    expect(await logs('--history', '--tail', '1')).toBe('goodbye\n');
+    await ocup('up', '-d', '--force-recreate', '--no-deps', 'base');
+    expect(await logs('--history')).toBe('hello\ngoodbye\ngoodbye\n');
+    const { stdout } = await ocup('plan');
+    expect(stdout).toContain('nothing to do');
   });
 
   /** When the first process of each service but `base` was started, in ticks since boot. */

@@ -236,6 +236,7 @@ export class FakeSupervisor {
         const held = byKey('container.rename', key);
         return Promise.resolve(this.change(held, { config: { ...held.view.config, name } }));
       },
+      'container.inheritLog': () => Promise.resolve({}),
       'container.remove': ({ container: key }) => {
         const held = byKey('container.remove', key);
         this.held.delete(held.view.id);

@@ -20,6 +20,7 @@ export const logsCommand: CommandDefinition = {
     option('-t, --timestamps', 'print when each line was written'),
     option('--no-color', 'print without colours'),
     option('--no-log-prefix', 'print lines as they are'),
+    option('--history', 'also what the containers wrote that were replaced since'),
     option('--grep <pattern>', 'only lines that the regular expression is found in'),
     option('--json', 'an object of JSON for each line'),
     option(
@@ -60,7 +61,9 @@ export const logsCommand: CommandDefinition = {
     });
     for (const container of picked) printer.register(toLogSource(container));
     const client = await session.supervisor();
-    const params = { containers: picked.map(({ id }) => id), follow, tail, since, until };
+    const withHistory = options.flag('history');
+    const containers = picked.map(({ id }) => id);
+    const params = { containers, follow, tail, since, until, withHistory };
     try {
       if (follow) {
         const isWanted = (service: string): boolean =>

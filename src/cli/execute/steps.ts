@@ -175,6 +175,7 @@ async function replaceContainer(
   const { oldContainer, temporaryName, name, timeoutMs, preStop = [] } = action;
   await runPreStop(preStop, { container: oldContainer, name }, context);
   const stopped = await client.call('container.stop', { container: oldContainer, timeoutMs });
+  await client.call('container.inheritLog', { container: temporaryName, from: oldContainer });
   await client.call('container.remove', {
     container: oldContainer,
     force: true,

@@ -15,6 +15,8 @@ export interface PastRange {
   /** RFC 3339 in UTC. */
   readonly since: string | undefined;
   readonly until: string | undefined;
+  /** Also what earlier containers of the same name wrote. */
+  readonly withHistory: boolean;
 }
 
 /**
@@ -37,7 +39,7 @@ export async function printPastLogs(
   const until = comparable(range.until);
   try {
     for (const container of range.containers) {
-      const params = { container, tail: range.tail };
+      const params = { container, tail: range.tail, withHistory: range.withHistory };
       const stream = await client.stream('container.log', params, { signal });
       cursors.push(new LogCursor(container, stream, { since, until }));
     }

@@ -1,7 +1,8 @@
-import { appendFile, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { inheritLog } from '../../../src/supervisor/log-history.ts';
 import type { LogRange } from '../../../src/supervisor/log-reader.ts';
 import { followLogs, type LogSource, sendLogs } from '../../../src/supervisor/log-stream.ts';
 import type { LogLine } from '../../../src/wire/protocol.ts';
@@ -115,6 +116,57 @@ describe('sendLogs', () => {
 
   test('a log that was never written is empty', async () => {
     expect(await readTexts(['missing'])).toEqual([]);
+  });
+});
+
+describe('the log of a container that took the place of others', () => {
+  const place = (name: string) => {
+    return { log: join(folder, name, 'log'), history: join(folder, name, 'history') };
+  };
+  const read = async (name: string, range: Partial<LogRange> = {}): Promise<string> => {
+    const texts: string[] = [];
+    const { log: path, history } = place(name);
+    await sendLogs(
+      [{ ...source(name), path, history }],
+      { ...ALL, ...range },
+      {
+        send: (line) => Promise.resolve(void texts.push(line.text)),
+        signal: new AbortController().signal,
+      },
+    );
+    return texts.join(' ');
+  };
+
+  beforeEach(async () => {
+    for (const name of ['a', 'b', 'c']) await mkdir(join(folder, name));
+    await writeFile(place('a').log, entry(2, 'a2'));
+    await writeFile(`${place('a').log}.1`, entry(1, 'a1'));
+    await writeFile(place('b').log, entry(3, 'b3') + entry(4, 'b4'));
+    await writeFile(place('c').log, entry(5, 'c5'));
+  });
+
+  test('begins with what they wrote, over several replacements', async () => {
+    await inheritLog(place('a'), place('b'), 9);
+    await inheritLog(place('b'), place('c'), 9);
+    expect(await read('c')).toBe('a1 a2 b3 b4 c5');
+    expect(await read('c', { tail: 2 })).toBe('b4 c5');
+    expect(await read('c', { tail: 4 })).toBe('a2 b3 b4 c5');
+    expect(await read('b')).toBe('');
+  });
+
+  test('keeps so many files, the newest', async () => {
+    await inheritLog(place('a'), place('b'), 9);
+    await inheritLog(place('b'), place('c'), 2);
+    expect(await read('c')).toBe('a2 b3 b4 c5');
+    expect((await readdir(join(folder, 'c'))).sort()).toEqual(['history', 'history.1', 'log']);
+  });
+
+  test('is whole when handing it on broke off and is done again', async () => {
+    await rename(`${place('a').log}.1`, `${place('b').history}.1`);
+    await inheritLog(place('a'), place('b'), 9);
+    expect(await read('b')).toBe('a1 a2 b3 b4');
+    await inheritLog(place('a'), place('b'), 9);
+    expect(await read('b')).toBe('a1 a2 b3 b4');
   });
 });
 
