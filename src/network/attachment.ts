@@ -3,6 +3,7 @@ import { type AddressBytes } from '../native/link-messages.ts';
 import { Links } from '../native/links.ts';
 import { type Address, addressBytes, parseMac } from './addresses.ts';
 import { type PlannedEndpoint, findDefaultEndpoint } from './endpoint-plan.ts';
+import type { LinkRemovals } from './link-removals.ts';
 import { formatLinkAlias } from './names.ts';
 import { type NetworkCatalog, mtuOf } from './network-catalog.ts';
 
@@ -13,6 +14,7 @@ export interface AttachOptions {
   readonly catalog: NetworkCatalog;
   /** Those of this process's network namespace. */
   readonly links: Links;
+  readonly removals: LinkRemovals;
   readonly tag: string;
   readonly containerId: string;
   /** A process in the container's network namespace. */
@@ -68,6 +70,7 @@ async function attachEndpoint(
     mtu: mtuOf(record.config),
   };
   const alias = formatLinkAlias(options.tag, { kind: 'container', id: options.containerId });
+  options.removals.spare(planned.vethName);
   try {
     await options.links.addVeth(request, alias);
   } catch (error) {

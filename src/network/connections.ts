@@ -6,7 +6,6 @@ import type { Endpoint, EndpointState, PortBinding, PublishedPort } from '../mod
 import { forgetUdpFlows } from '../native/conntrack.ts';
 import type { Links } from '../native/links.ts';
 import { attach } from './attachment.ts';
-import { coalesce } from './coalesce.ts';
 import { DnsServer } from './dns-server.ts';
 import {
   type PlannedEndpoint,
@@ -17,6 +16,7 @@ import {
 } from './endpoint-plan.ts';
 import type { Firewall } from './firewall.ts';
 import type { PortForward } from './firewall-rules.ts';
+import type { LinkRemovals } from './link-removals.ts';
 import { NameBook } from './name-book.ts';
 import { findLinkOwner } from './names.ts';
 import {
@@ -52,6 +52,7 @@ export interface ConnectResult {
 export interface ConnectionsOptions {
   readonly catalog: NetworkCatalog;
   readonly links: Links;
+  readonly removals: LinkRemovals;
   readonly firewall: Firewall;
   readonly publishedPorts: PublishedPorts;
   readonly tag: string;
@@ -73,16 +74,9 @@ export class Connections {
   private readonly connecting = new Set<ConnectRequest>();
   private readonly names = new NameBook();
   private readonly locks = new KeyedMutex();
-  private readonly linksToRemove = new Set<string>();
-  private readonly removeNow: () => Promise<void>;
 
   constructor(options: ConnectionsOptions) {
     this.options = options;
-    this.removeNow = coalesce(async () => {
-      const names = [...this.linksToRemove];
-      this.linksToRemove.clear();
-      await options.links.removeAll(names);
-    });
   }
 
   /** The ports that the kernel forwards for connected containers. */
@@ -155,7 +149,7 @@ export class Connections {
   }
 
   private async end(containerId: string): Promise<void> {
-    const { catalog, firewall } = this.options;
+    const { catalog, firewall, removals } = this.options;
     const connection = this.connected.get(containerId);
     this.connected.delete(containerId);
     this.names.remove(containerId);
@@ -164,14 +158,8 @@ export class Connections {
     releaseEndpoints(containerId, catalog.list());
     const veths = connection?.planned.map((it) => it.vethName) ?? (await this.veths(containerId));
     const hasForwards = (connection?.publication?.forwards.length ?? 0) > 0;
-    await Promise.all([this.removeLinks(veths), hasForwards ? firewall.apply() : undefined]);
-  }
-
-  /** Those that are gone with their namespace count as removed. */
-  private async removeLinks(names: readonly string[]): Promise<void> {
-    if (names.length === 0) return;
-    for (const name of names) this.linksToRemove.add(name);
-    await this.removeNow();
+    removals.soon(veths);
+    if (hasForwards) await firewall.apply();
   }
 
   private async forward(containerName: string, forwards: readonly PortForward[]): Promise<void> {
@@ -245,7 +233,7 @@ export class Connections {
   ): Promise<void> {
     const { containerId, containerName, pid } = request;
     const veths = planned.map((it) => it.vethName);
-    scope.defer(() => this.removeLinks(veths));
+    scope.defer(() => this.options.removals.now(veths));
     try {
       await attach({ ...this.options, containerId, pid }, planned);
     } catch (cause) {

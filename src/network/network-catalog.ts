@@ -5,6 +5,7 @@ import { KeyedMutex } from '../base/keyed-mutex.ts';
 import type { Logger } from '../base/logger.ts';
 import type { NetworkConfig } from '../model/network.ts';
 import type { Link, Links } from '../native/links.ts';
+import type { LinkRemovals } from './link-removals.ts';
 import { AddressBook } from './address-book.ts';
 import {
   type Subnet,
@@ -42,6 +43,7 @@ export interface CatalogOptions {
   readonly tag: string;
   /** Those of this process's network namespace. */
   readonly links: Links;
+  readonly removals: LinkRemovals;
   readonly logger: Logger;
 }
 
@@ -115,7 +117,7 @@ export class NetworkCatalog {
     const known = this.get(name);
     this.networks.delete(name);
     try {
-      await this.options.links.remove(known.record.bridge);
+      await this.options.removals.now([known.record.bridge]);
       await removeNetworkRecord(this.options.folder, name);
     } catch (error) {
       this.networks.set(name, known);

@@ -10,6 +10,7 @@ import { type ConnectRequest, type ConnectResult, Connections } from './connecti
 import { Firewall } from './firewall.ts';
 import type { FirewallModel, FirewallNetwork } from './firewall-rules.ts';
 import { findLinkOwner, instanceTag, tableName } from './names.ts';
+import { LinkRemovals } from './link-removals.ts';
 import { BRIDGE_OPTION, NetworkCatalog } from './network-catalog.ts';
 import type { NetworkRecord } from './network-records.ts';
 import { type OpenSocket, PublishedPorts } from './published-ports.ts';
@@ -27,7 +28,8 @@ export async function openNetworks(options: NetworksOptions): Promise<Networks> 
   const tag = instanceTag(options.dataDir);
   const links = await Links.open();
   const folder = join(options.dataDir, 'networks');
-  const catalog = new NetworkCatalog({ folder, tag, links, logger });
+  const removals = new LinkRemovals(links, logger);
+  const catalog = new NetworkCatalog({ folder, tag, links, removals, logger });
   try {
     await catalog.load();
   } catch (error) {
@@ -37,6 +39,7 @@ export async function openNetworks(options: NetworksOptions): Promise<Networks> 
   return new Networks({
     catalog,
     links,
+    removals,
     tag,
     logger,
     openSocket: options.openSocket ?? openSocketInNamespace,
@@ -46,6 +49,7 @@ export async function openNetworks(options: NetworksOptions): Promise<Networks> 
 interface Parts {
   readonly catalog: NetworkCatalog;
   readonly links: Links;
+  readonly removals: LinkRemovals;
   readonly tag: string;
   readonly logger: Logger;
   readonly openSocket: OpenSocket;
@@ -68,12 +72,13 @@ export class Networks {
   private readonly connections: Connections;
 
   constructor(parts: Parts) {
-    const { catalog, links, tag, logger } = parts;
+    const { catalog, links, removals, tag, logger } = parts;
     this.parts = parts;
     this.firewall = new Firewall(tableName(tag), () => this.firewallModel(), logger);
     this.connections = new Connections({
       catalog,
       links,
+      removals,
       tag,
       logger,
       firewall: this.firewall,
@@ -175,10 +180,11 @@ export class Networks {
   }
 
   /** Ends all sockets; what the kernel holds stays, for a later process to adopt. */
-  close(): Promise<void> {
+  async close(): Promise<void> {
+    const { links, removals, logger } = this.parts;
     this.connections.close();
-    this.parts.links.close();
-    return Promise.resolve();
+    await removals.flush().catch((error: unknown) => logger.warn(messageOf(error)));
+    links.close();
   }
 
   private firewallModel(): FirewallModel {

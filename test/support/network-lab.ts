@@ -2,6 +2,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join as joinPath } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 
 import { build } from 'esbuild';
 
@@ -9,6 +10,7 @@ import { installRoot } from '../../src/base/install-root.ts';
 import type { ConnectRequest, ConnectResult } from '../../src/network/connections.ts';
 import type { Networks } from '../../src/network/networks.ts';
 import type { AgentMethods } from './network-agent.ts';
+import { eventually } from './eventually.ts';
 import { addressOf, connectRequest } from './network-values.ts';
 
 type Result<M extends keyof AgentMethods> = Awaited<ReturnType<AgentMethods[M]>>;
@@ -169,6 +171,15 @@ export async function join(
   const request = connectRequest(agent, name, networks, changes);
   const result = await supervisor.networks('connect', request);
   return { agent, request, result, address: addressOf(result) };
+}
+
+/** Waits until the host has these links again: those of containers that have ended go a moment later. */
+export async function waitForLinks(lab: NetworkLab, names: unknown): Promise<void> {
+  await eventually(
+    async () => isDeepStrictEqual(await lab.host.call('linkNames'), names),
+    2_000,
+    'the end of all other links',
+  );
 }
 
 export interface Joined {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 
-import { type Agent, NetworkLab, join } from '../../support/network-lab.ts';
+import { type Agent, NetworkLab, join, waitForLinks } from '../../support/network-lab.ts';
 import { connectRequest, networkConfig } from '../../support/network-values.ts';
 
 let lab: NetworkLab;
@@ -189,7 +189,7 @@ describe('a network', () => {
     const resolved = (await containers[0]!.call('resolve', 'web')) as string[];
     expect([...resolved].sort()).toEqual([...addresses].sort());
     await Promise.all(containers.map(({ id }) => supervisor.networks('disconnect', id)));
-    expect(await lab.host.call('linkNames')).toEqual(before);
+    await waitForLinks(lab, before);
   });
 });
 

@@ -2,7 +2,13 @@ import { readdirSync, writeFileSync } from 'node:fs';
 
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 
-import { type Agent, type Joined, NetworkLab, join } from '../../support/network-lab.ts';
+import {
+  type Agent,
+  type Joined,
+  NetworkLab,
+  join,
+  waitForLinks,
+} from '../../support/network-lab.ts';
 import { networkConfig, portBinding } from '../../support/network-values.ts';
 
 let lab: NetworkLab;
@@ -91,7 +97,7 @@ describe('after the supervisor was killed', () => {
     await supervisor.end();
     const next = await lab.supervisor();
     await next.networks('disconnect', server.agent.id);
-    expect(await lab.host.call('linkNames')).toEqual(before);
+    await waitForLinks(lab, before);
   });
 });
 
