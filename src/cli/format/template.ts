@@ -1,4 +1,8 @@
 import { OcupError } from '../../base/errors.ts';
+import { executeTemplate, UnknownField } from './go-template/execute.ts';
+import { FUNCTIONS, type Functions } from './go-template/functions.ts';
+import { type Node, TemplateError } from './go-template/nodes.ts';
+import { parseTemplate } from './go-template/parse.ts';
 import { formatTable, LIST_LAYOUT, type TableLayout } from './table.ts';
 
 /** A line of a list as templates and `--format json` see it. */
@@ -21,7 +25,7 @@ export interface ListFormat {
 
 /**
  * Rows in the format that `--format` names: `table` (undefined too), `json`, `table TEMPLATE` or a TEMPLATE in
- * the part of Go's language that scripts use: `{{.Field}}`, `{{json .}}`, `{{.Label "key"}}`, `upper`, `lower`.
+ * Go's language (`go-template/`) with docker's functions, `.Label "key"` among them.
  *
  * @throws E_USAGE for a template that cannot be read or names an unknown field
  */
@@ -40,89 +44,77 @@ export function formatRows(
     return rows.map((row) => `${JSON.stringify(row)}\n`).join('');
   }
   const isTable = format.startsWith('table ');
-  const parts = parseTemplate(unescape(isTable ? format.slice('table '.length) : format));
-  const lines = rows.map((row) => parts.map((part) => renderPart(part, row)).join(''));
+  const template = new RowTemplate(unescape(isTable ? format.slice('table '.length) : format));
+  const lines = rows.map((row) => template.row(row));
   if (!isTable) return lines.map((line) => `${line}\n`).join('');
-  const header = parts.map((part) => headerOf(part, list)).join('');
   return formatTable(
-    [header, ...lines].map((line) => line.split('\t')),
+    [template.header(list, rows), ...lines].map((line) => line.split('\t')),
     layout,
   );
 }
 
-type Part =
-  | { readonly kind: 'text'; readonly text: string }
-  /** `path` empty: the whole row. */
-  | {
-      readonly kind: 'field';
-      readonly path: readonly string[];
-      readonly argument: string | undefined;
-      readonly functions: readonly TemplateFunction[];
-    };
+/** A header is no value that could be written as JSON. */
+const HEADER_FUNCTIONS: Functions = new Map([...FUNCTIONS, ['json', (value: unknown) => value]]);
 
-const FUNCTIONS = {
-  json: (value: unknown) => JSON.stringify(value),
-  upper: (value: unknown) => fieldText(value).toUpperCase(),
-  lower: (value: unknown) => fieldText(value).toLowerCase(),
-  println: (value: unknown) => `${fieldText(value)}\n`,
-} as const;
-type TemplateFunction = keyof typeof FUNCTIONS;
+/** Renders rows, and header lines from the headers in the place of values. */
+class RowTemplate {
+  private readonly template: string;
+  private readonly nodes: readonly Node[];
 
-function isFunction(word: string): word is TemplateFunction {
-  return Object.hasOwn(FUNCTIONS, word);
-}
-
-function parseTemplate(template: string): Part[] {
-  const parts: Part[] = [];
-  let end = 0;
-  for (const match of template.matchAll(/\{\{-?\s*(.*?)\s*-?\}\}/g)) {
-    if (match.index > end) parts.push({ kind: 'text', text: template.slice(end, match.index) });
-    parts.push(parseAction(match[1] ?? ''));
-    end = match.index + match[0].length;
-  }
-  const rest = template.slice(end);
-  if (rest.includes('{{')) throw invalid(template, 'an action is not closed');
-  if (rest !== '') parts.push({ kind: 'text', text: rest });
-  return parts;
-}
-
-function parseAction(action: string): Part {
-  const literal = /^"((?:[^"\\]|\\.)*)"$/.exec(action);
-  if (literal !== null) return { kind: 'text', text: literal[1] ?? '' };
-  const functions: TemplateFunction[] = [];
-  let path: readonly string[] | undefined;
-  let argument: string | undefined;
-  for (const step of action.split('|').map((item) => item.trim())) {
-    for (const word of step.match(/"(?:[^"\\]|\\.)*"|\S+/g) ?? []) {
-      if (isFunction(word)) functions.unshift(word);
-      else if (word.startsWith('"') && path !== undefined) argument = word.slice(1, -1);
-      else if (/^(?:\.|(?:\.\w+)+)$/.test(word)) path = word.split('.').filter((key) => key !== '');
-      else throw invalid(action, `${word} is not known here`);
+  /** @throws E_USAGE */
+  constructor(template: string) {
+    this.template = template;
+    try {
+      this.nodes = parseTemplate(template);
+    } catch (error) {
+      throw this.failure(error);
     }
   }
-  if (path === undefined) throw invalid(action, 'it names no field');
-  return { kind: 'field', path, argument, functions };
-}
 
-function renderPart(part: Part, row: Row): string {
-  if (part.kind === 'text') return part.text;
-  const value = part.functions.reduceRight<unknown>(
-    (result, name) => FUNCTIONS[name](result),
-    fieldValue(part, row),
-  );
-  return fieldText(value);
-}
-
-function fieldValue(part: Part & { kind: 'field' }, row: Row): unknown {
-  const [first, ...rest] = part.path;
-  if (first === undefined) return row;
-  if (first === 'Label' && part.argument !== undefined) return labelValue(row, part.argument);
-  if (!Object.hasOwn(row, first)) {
-    throw invalid(`{{.${part.path.join('.')}}}`, `there is no field ${first}`, row);
+  row(row: Row): string {
+    return this.render({ ...row, Label: (key: unknown) => labelValue(row, fieldText(key)) }, row);
   }
-  return rest.reduce<unknown>(
-    (value, key) => (isRecord(value) ? value[key] : undefined),
-    row[first],
+
+  header(list: ListFormat, rows: readonly Row[]): string {
+    const fields = [...Object.keys(rows[0] ?? {}), ...list.columns.map(({ field }) => field)];
+    const headers = Object.fromEntries(fields.map((field) => [field, headerOf(field, list)]));
+    const known = rows.length > 0 ? headers : anyField(headers);
+    const data = Object.assign(known, { Label: (key: unknown) => fieldText(key) });
+    return this.render(data, rows[0], HEADER_FUNCTIONS);
+  }
+
+  private render(data: object, row: Row | undefined, functions = FUNCTIONS): string {
+    try {
+      return executeTemplate(this.nodes, data, functions);
+    } catch (error) {
+      throw this.failure(error, row);
+    }
+  }
+
+  private failure(error: unknown, row?: Row): unknown {
+    if (!(error instanceof TemplateError)) return error;
+    const hint =
+      error instanceof UnknownField && row !== undefined
+        ? `use one of ${Object.keys(row).join(', ')}`
+        : undefined;
+    const message = `invalid template ${JSON.stringify(this.template)}: ${error.message}`;
+    return new OcupError('E_USAGE', message, { hint });
+  }
+}
+
+/** Without a row nobody knows which fields there are. */
+function anyField(headers: Readonly<Record<string, string>>): object {
+  return new Proxy(
+    { ...headers },
+    {
+      getOwnPropertyDescriptor: (target, key) =>
+        Reflect.getOwnPropertyDescriptor(target, key) ?? {
+          configurable: true,
+          enumerable: true,
+          value: '',
+        },
+      get: (target, key) => target[String(key)] ?? String(key).toUpperCase(),
+    },
   );
 }
 
@@ -132,10 +124,7 @@ function labelValue(row: Row, key: string): string {
   return labels.find((item) => item.startsWith(`${key}=`))?.slice(key.length + 1) ?? '';
 }
 
-function headerOf(part: Part, list: ListFormat): string {
-  if (part.kind === 'text') return part.text;
-  const field = part.path[0] ?? '';
-  if (field === 'Label') return part.argument ?? '';
+function headerOf(field: string, list: ListFormat): string {
   const column = list.columns.find((item) => item.field === field);
   return list.headers?.[field] ?? column?.header ?? field.toUpperCase();
 }
@@ -146,16 +135,6 @@ function fieldText(value: unknown): string {
   return value === undefined || value === null ? '' : JSON.stringify(value);
 }
 
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null;
-}
-
 function unescape(text: string): string {
   return text.replace(/\\([tn])/g, (_, letter: string) => (letter === 't' ? '\t' : '\n'));
-}
-
-function invalid(template: string, problem: string, row?: Row): OcupError {
-  return new OcupError('E_USAGE', `invalid template ${JSON.stringify(template)}: ${problem}`, {
-    hint: row === undefined ? undefined : `use one of ${Object.keys(row).join(', ')}`,
-  });
 }

@@ -91,6 +91,18 @@ describe('formatRows', () => {
     ['{{upper .Name}}', 'WEB-1\n'],
     ['{{.Label "b"}}', '2\n'],
     ['{{"x"}}{{.ID}}', 'xabc\n'],
+    ['{{if eq .ExitCode 0}}fine{{else}}bad{{end}}', 'fine\n'],
+    ['{{if gt .ExitCode 0}}bad{{else if .Name}}named{{else}}none{{end}}', 'named\n'],
+    ['{{with .ID}}<{{.}}>{{end}}{{with ""}}never{{else}}!{{end}}', '<abc>!\n'],
+    ['{{range $i, $c := split .ID "b"}}{{$i}}={{$c}};{{end}}', '0=a;1=c;\n'],
+    ['{{range split "" ","}}[{{.}}]{{end}}', '[]\n'],
+    ['a {{- /* nothing */ -}} b', 'ab\n'],
+    ['{{$n := .Name}}{{printf "%-6s|%3d|%q" $n .ExitCode $.ID}}', 'web-1 |  0|"abc"\n'],
+    ['{{len .ID}} {{index (split .Name "-") 1}} {{join (split .Name "-") "+"}}', '3 1 web+1\n'],
+    ['{{and .Name .ID}} {{or .ExitCode "zero"}} {{not .ExitCode}}', 'abc zero true\n'],
+    ['{{.Name | printf "%s!" | upper}}', 'WEB-1!\n'],
+    ['{{if and (ne .Name "x") (or false true)}}yes{{end}}', 'yes\n'],
+    ['{{truncate .Name 3}}{{pad .ID 1 1}}{{title "a b"}}', 'web abc A B\n'],
   ])('template %s', (template, expected) => {
     expect(formatRows(rows, template, list)).toBe(expected);
   });
