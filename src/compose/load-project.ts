@@ -6,6 +6,7 @@ import { type Model, loadModelWith } from './load-model.ts';
 import { Problems } from './problems.ts';
 import { type RawMap, entriesOf, findText } from './raw-tree.ts';
 import { CONTENT_KEY } from './resolve-variables.ts';
+import { recallProject } from './recall.ts';
 import { reportSupport } from './support.ts';
 import { toProject } from './to-project.ts';
 import { findUnmade } from './unmade.ts';
@@ -18,7 +19,11 @@ import { findUnmade } from './unmade.ts';
  * @throws E_COMPOSE_… with all problems of all files: as text, a line each with `file:line:column`, and as
  *   `details.diagnostics`
  */
-export async function loadProject(options: LoadOptions): Promise<Project> {
+export function loadProject(options: LoadOptions): Promise<Project> {
+  return recallProject(options, load);
+}
+
+async function load(options: LoadOptions): Promise<Project> {
   const problems = new Problems();
   const model = await loadModelWith(options, problems);
   const project = convert(model, options, problems);
