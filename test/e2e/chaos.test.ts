@@ -9,7 +9,10 @@ import { OcupHome } from '../support/ocup.ts';
 import { processesNaming } from '../support/supervisor-home.ts';
 
 const OCUP = resolve(import.meta.dirname, '../../bin/ocup');
-const ROUNDS = 10;
+const ROUNDS = Number(process.env['CHAOS_ROUNDS'] ?? '10');
+
+const KINDS = ['supervisor', 'shim', 'command', 'host'] as const;
+type Kind = (typeof KINDS)[number];
 
 /** Each service runs one `sleep` with a length of its own, by which its process is counted. */
 const LENGTHS: Readonly<Record<string, string>> = {
@@ -58,6 +61,7 @@ function randomFrom(seed: number): () => number {
 
 describe('kill -9 at random moments', () => {
   const home = new OcupHome();
+  const hits = new Set<Kind>();
   let project = '';
 
   beforeAll(async () => {
@@ -83,21 +87,28 @@ describe('kill -9 at random moments', () => {
       .map((text) => Number(text.split(' ')[1]));
   }
 
-  function killNow(pid: number): void {
+  function killNow(kind: Kind, pid: number | undefined): void {
+    if (pid === undefined) return;
     try {
       process.kill(pid, 'SIGKILL');
+      hits.add(kind);
     } catch {
       // it has ended by itself
     }
   }
 
-  function strike(kind: string, command: ChildProcess, random: () => number): void {
-    if (kind === 'command' || kind === 'all') command.kill('SIGKILL');
-    if (kind === 'supervisor' || kind === 'all') pidsOf('supervisor.cjs').forEach(killNow);
-    const shims = pidsOf('ocup-shim');
-    if (kind === 'all') shims.forEach(killNow);
-    const one = shims[Math.floor(random() * shims.length)];
-    if (kind === 'shim' && one !== undefined) killNow(one);
+  function strike(kind: Kind | 'all', command: ChildProcess, random: () => number): void {
+    const victims = {
+      command: command.exitCode === null ? [command.pid] : [],
+      supervisor: home.supervisorPids(),
+      host: pidsOf('start.cjs warm'),
+      shim: pidsOf('ocup-shim'),
+    };
+    for (const name of KINDS) {
+      const pids = victims[name];
+      if (kind === 'all') pids.forEach((pid) => killNow(name, pid));
+      else if (kind === name) killNow(name, pids[Math.floor(random() * pids.length)]);
+    }
   }
 
   /** The containers' processes, counted by their lengths of sleep. */
@@ -115,10 +126,10 @@ describe('kill -9 at random moments', () => {
     'the next up and down converge, and nothing is doubled or left (seed %d)',
     async (seed) => {
       const random = randomFrom(seed * 7919);
-      const kinds = ['supervisor', 'shim', 'command', 'all'];
+      const kindAt = (at: number) => [...KINDS, 'all' as const][at % (KINDS.length + 1)] ?? 'all';
       const up = begin('up', '-d');
-      await sleep(random() * 900);
-      strike(kinds[Math.floor(random() * kinds.length)] ?? 'all', up.child, random);
+      await sleep(random() * 300);
+      strike(kindAt(seed), up.child, random);
       await up.ended;
       // One that is struck in the very moment may be seen running once more.
       let said = '';
@@ -142,12 +153,16 @@ describe('kill -9 at random moments', () => {
           .map((service) => `${service} running`),
       );
       const down = begin('down', '-t', '0');
-      await sleep(random() * 400);
-      strike(kinds[Math.floor(random() * kinds.length)] ?? 'all', down.child, random);
+      await sleep(random() * 200);
+      strike(kindAt(seed + 2), down.child, random);
       await down.ended;
       await home.succeed(['down', '-t', '0'], { cwd: project });
       expect(sleepers()).toEqual({ base: 0, left: 0, right: 0, top: 0, loop: 0 });
       expect(pidsOf('ocup-shim')).toEqual([]);
     },
   );
+
+  test('each kind of process was there to be struck', () => {
+    expect([...hits].sort()).toEqual([...KINDS].sort());
+  });
 });

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -70,6 +70,18 @@ export class OcupHome {
     );
   }
 
+  /** Supervisors of this home, also one that takes no calls yet. */
+  supervisorPids(): readonly number[] {
+    const mark = `OCUP_RUN_DIR=${this.runFolder}`;
+    return readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .map(Number)
+      .filter((pid) => {
+        const [args, environment] = ['cmdline', 'environ'].map((name) => wordsOf(pid, name));
+        return args?.includes('supervisor') === true && environment?.includes(mark) === true;
+      });
+  }
+
   /** Ends the supervisor with SIGKILL; it takes no call any more by then. */
   async killSupervisor(): Promise<void> {
     const request = { method: 'system.info', params: {} };
@@ -94,6 +106,15 @@ export class OcupHome {
     }, 5_000).catch(() => undefined);
     await rm(this.folder, { recursive: true, force: true });
     if (all.length > 0) throw new Error(`left behind:\n${all.join('\n')}`);
+  }
+}
+
+/** Of `cmdline` or `environ` of a process; none of one that has gone. */
+function wordsOf(pid: number, name: string): readonly string[] {
+  try {
+    return readFileSync(`/proc/${pid}/${name}`, 'utf8').split('\0');
+  } catch {
+    return [];
   }
 }
 
