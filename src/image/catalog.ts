@@ -70,15 +70,38 @@ export class Catalog {
     );
   }
 
-  /** What the entries of the index need. */
-  async reachable(): Promise<Reachable> {
+  /** What entries of the index need, all of them unless told. */
+  async reachable(entries: readonly Descriptor[] = this.layout.entries): Promise<Reachable> {
     const parts = await Promise.all(
-      this.layout.entries.map((entry) => this.reader.reachable(entry)),
+      entries.map(async (entry) => ({ entry, need: await this.reader.reachable(entry) })),
     );
     return {
-      blobs: new Set(parts.flatMap((part) => part.blobs)),
-      chains: new Set(parts.flatMap((part) => part.chains)),
+      blobs: new Set(parts.flatMap(({ need }) => need.blobs)),
+      chains: new Set(parts.flatMap(({ need }) => need.chains)),
+      damaged: parts.flatMap(({ entry, need }) => (need.lost.length > 0 ? [labelOf(entry)] : [])),
     };
+  }
+
+  /** Names, or digests where there is none, of entries of which no image is whole or some document is damaged. */
+  async damaged(): Promise<string[]> {
+    const found = await Promise.all(
+      this.layout.entries.map(async (entry) => {
+        const images = await this.reader.listOf(entry);
+        const isWhole = images.length > 0 && (await this.reader.reachable(entry)).lost.length === 0;
+        return isWhole ? [] : [labelOf(entry)];
+      }),
+    );
+    return [...new Set(found.flat())].sort();
+  }
+
+  /** The damaged entry that a name or a whole digest means. */
+  async findDamaged(text: string): Promise<Descriptor | undefined> {
+    const damaged = new Set(await this.damaged());
+    const name = findLocalName(text);
+    return this.layout.entries.find((entry) => {
+      const label = labelOf(entry);
+      return damaged.has(label) && (label === text || label === name);
+    });
   }
 
   /** `name@sha256:…` is here when the digest is, whatever name it came by. */
@@ -119,6 +142,19 @@ export class Catalog {
       sizeBytes: found.manifest.layers.reduce((sum, layer) => sum + layer.size, 0),
       taggedAt: entries.map(entryTaggedAt).sort().at(-1) ?? entryTaggedAt(entry),
     };
+  }
+}
+
+function labelOf(entry: Descriptor): string {
+  return entryName(entry) ?? entry.digest;
+}
+
+function findLocalName(text: string): string | undefined {
+  try {
+    return nameOfSource(parseLocalSource(text));
+  } catch (error) {
+    if (isOcupError(error, 'E_IMAGE_REFERENCE')) return undefined;
+    throw error;
   }
 }
 

@@ -1,11 +1,11 @@
-import { isOcupError } from '../base/errors.ts';
+import { findErrno, isOcupError } from '../base/errors.ts';
 import type { Descriptor, Manifest } from '../model/descriptor.ts';
 import type { Digest } from '../model/digest.ts';
 import type { ImageConfig } from '../model/image-config.ts';
 import type { Platform } from '../model/platform.ts';
 import { chainIds } from './chain-ids.ts';
 import { type ImageDocument, parseDocument } from './documents.ts';
-import type { ImageLayout } from './layout.ts';
+import { type ImageLayout, exists } from './layout.ts';
 import { parseImageConfig } from './parse-image-config.ts';
 import { hostPlatform, isCompatible, isImageEntry, selectEntries } from './platforms.ts';
 import type { SnapshotStore } from './snapshots.ts';
@@ -17,6 +17,16 @@ export interface ReadImage {
   readonly manifest: Manifest;
   readonly config: ImageConfig;
   readonly chainIds: readonly Digest[];
+}
+
+/** What a target needs of the store. */
+export interface Need {
+  readonly blobs: readonly Digest[];
+  readonly chains: readonly Digest[];
+  /** How many images of it can be read; their layers may be missing. */
+  readonly images: number;
+  /** Documents that should be here and are damaged or missing: what they need is not known. */
+  readonly lost: readonly Digest[];
 }
 
 /** How many parsed documents are remembered: they never change. */
@@ -86,21 +96,45 @@ export class ImageReader {
     return image !== undefined && (await this.isUnpacked(image)) ? [image] : [];
   }
 
-  /** What a target needs: every document and layer below it that is here or should be. */
-  async reachable(target: Descriptor): Promise<{ blobs: Digest[]; chains: Digest[] }> {
+  /**
+   * What a target needs: every document and layer below it that is here or should be. What an index names need not be
+   * here, except one image of it.
+   */
+  async reachable(target: Descriptor, mayBeAbsent = false): Promise<Need> {
     const document = await this.document(target);
-    if (document?.kind === 'index') {
-      const parts = await Promise.all(
-        document.index.manifests.map((entry) => this.reachable(entry)),
-      );
-      const blobs = parts.flatMap((part) => part.blobs);
-      return { blobs: [target.digest, ...blobs], chains: parts.flatMap((part) => part.chains) };
+    if (document === undefined) {
+      const lost = await this.findLost(target, mayBeAbsent);
+      return { blobs: [target.digest], chains: [], images: 0, lost };
     }
-    if (document === undefined) return { blobs: [target.digest], chains: [] };
+    if (document.kind === 'index') {
+      const { manifests } = document.index;
+      const parts = await Promise.all(manifests.map((entry) => this.reachable(entry, true)));
+      const images = parts.reduce((sum, part) => sum + part.images, 0);
+      const lost = parts.flatMap((part) => part.lost);
+      const isEmpty = images === 0 && lost.length === 0 && !mayBeAbsent;
+      return {
+        blobs: [target.digest, ...parts.flatMap((part) => part.blobs)],
+        chains: parts.flatMap((part) => part.chains),
+        images,
+        lost: isEmpty ? [target.digest] : lost,
+      };
+    }
     const { config, layers } = document.manifest;
     const image = await this.image(target);
-    const blobs = [target.digest, config.digest, ...layers.map((layer) => layer.digest)];
-    return { blobs, chains: [...(image?.chainIds ?? [])] };
+    return {
+      blobs: [target.digest, config.digest, ...layers.map((layer) => layer.digest)],
+      chains: image?.chainIds ?? [],
+      images: image === undefined ? 0 : 1,
+      lost: image === undefined ? await this.findLost(config, mayBeAbsent) : [],
+    };
+  }
+
+  /** A document that could not be read: lost, unless it is whole and of another form, or absent and may be. */
+  private async findLost({ digest, ...rest }: Descriptor, mayBeAbsent: boolean): Promise<Digest[]> {
+    const bytes = await undefinedIfUnreadable(() => this.layout.findDocument({ digest, ...rest }));
+    if (bytes !== undefined) return [];
+    const isAbsent = mayBeAbsent && !(await exists(this.layout.blobPath(digest)));
+    return isAbsent ? [] : [digest];
   }
 
   private async isUnpacked(image: ReadImage): Promise<boolean> {
@@ -130,8 +164,9 @@ async function undefinedIfUnreadable<T>(
   try {
     return await read();
   } catch (error) {
-    if (isOcupError(error, 'E_IMAGE_FORMAT') || isOcupError(error, 'E_IMAGE_DIGEST'))
-      return undefined;
+    const isDamage = isOcupError(error, 'E_IMAGE_FORMAT') || isOcupError(error, 'E_IMAGE_DIGEST');
+    // What a disk cannot give back is damaged like what it gives back wrongly.
+    if (isDamage || ['EIO', 'EISDIR'].includes(findErrno(error) ?? '')) return undefined;
     throw error;
   }
 }

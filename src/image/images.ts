@@ -13,16 +13,18 @@ import type { UnpackLimits } from '../native/layers.ts';
 import { exportTree } from '../native/trees.ts';
 import type { PullProgress } from '../model/pull-progress.ts';
 import type { ImageDetails } from '../wire/image-calls.ts';
-import { Catalog, parseLocalSource, withAbsolutePath } from './catalog.ts';
+import { Catalog, withAbsolutePath } from './catalog.ts';
 import { chainIds } from './chain-ids.ts';
 import { parseObject } from './documents.ts';
 import { Garbage } from './garbage.ts';
 import { ImageReader } from './image-reader.ts';
+import { type ImageUser, ImageUsers } from './image-users.ts';
 import { LayerStore } from './layer-store.ts';
 import { ImageLayout } from './layout.ts';
-import { entryName, nameOfSource, shownName, withName, withoutName } from './names.ts';
+import { nameOfSource, shownName, withName } from './names.ts';
 import { bringIn } from './pull.ts';
 import { RegistryClient } from './registry/client.ts';
+import { type PruneRequest, type PruneResult, Removal, type RemoveResult } from './removal.ts';
 import { type RootView, openRootView } from './root-view.ts';
 import { findRootfs, rootfsFolder } from './rootfs-image.ts';
 import { SnapshotStore } from './snapshots.ts';
@@ -34,8 +36,8 @@ import { type VerifyRequest, verifyStore } from './verify-store.ts';
 export interface ImagesOptions {
   /** Holds `images/` and `snapshots/`. */
   readonly dataDir: string;
-  /** The names of the containers that use an image, whatever state they are in. */
-  readonly usersOf: (imageId: string) => readonly string[];
+  /** The containers that use images or are being made from them, whatever state they are in. */
+  readonly users: () => Iterable<ImageUser>;
   /**
    * Proxies, credentials, `OCUP_INSECURE_REGISTRIES`, `OCUP_MAX_LAYER_BYTES` and `OCUP_MAX_LAYER_ENTRIES`.
    * Default: that of this process.
@@ -57,17 +59,6 @@ export interface PullRequest {
   readonly policy: 'always' | 'missing' | 'never';
   readonly signal: AbortSignal;
   readonly onProgress?: ((progress: PullProgress) => void) | undefined;
-}
-
-export interface RemoveResult {
-  readonly untagged: readonly string[];
-  /** Ids of images. */
-  readonly deleted: readonly Digest[];
-}
-
-export interface PruneResult {
-  readonly deleted: readonly Digest[];
-  readonly freedBytes: number;
 }
 
 type OriginSource = Exclude<ImageSource, { kind: 'rootfs' }>;
@@ -97,7 +88,8 @@ export class Images {
   private readonly garbage: Garbage;
   private readonly client: RegistryClient;
   private readonly pulls = new KeyedMutex();
-  private readonly usersOf: (imageId: string) => readonly string[];
+  private readonly users: ImageUsers;
+  private readonly removal: Removal;
   private readonly logger: Logger;
   private readonly limits: UnpackLimits;
 
@@ -110,7 +102,7 @@ export class Images {
     const env = options.env ?? process.env;
     this.layout = layout;
     this.snapshots = snapshots;
-    this.usersOf = options.usersOf;
+    this.users = new ImageUsers(options.users);
     this.logger = options.logger;
     const reader = new ImageReader(layout, snapshots);
     this.catalog = new Catalog(layout, reader);
@@ -119,10 +111,11 @@ export class Images {
       maxEntries: limit(env['OCUP_MAX_LAYER_ENTRIES'], DEFAULT_MAX_ENTRIES),
     };
     this.layers = new LayerStore(layout, snapshots, this.limits);
-    this.garbage = new Garbage(layout, snapshots);
+    this.garbage = new Garbage(layout, snapshots, () => this.users.chains());
     const { idleTimeoutMs, retryDelayMs } = options;
     this.client = new RegistryClient({ env, idleTimeoutMs, retryDelayMs });
-    const { catalog, layers, garbage, client } = this;
+    const { catalog, layers, garbage, client, users } = this;
+    this.removal = new Removal({ layout, catalog, garbage, users });
     const scratch = snapshots.folder;
     this.transfers = new Transfers({ layout, reader, catalog, layers, garbage, client, scratch });
   }
@@ -166,6 +159,21 @@ export class Images {
     return this.catalog.find(withAbsolutePath(source), parseWanted(platform));
   }
 
+  /**
+   * As `find`. `hold` is told of the image before anything of it can be removed, and makes `users` name it.
+   * @throws E_IMAGE_PLATFORM
+   */
+  findHeld(
+    source: ImageSource,
+    platform: string | undefined,
+    hold: (image: Image) => void,
+  ): Promise<Image | undefined> {
+    return this.garbage.findHeld(
+      () => this.find(source, platform),
+      (image) => image !== undefined && hold(image),
+    );
+  }
+
   /** By name (`nginx`, `oci:…`), id, or at least six digits of an id. @throws E_IMAGE_NOT_FOUND */
   async inspect(nameOrId: string, platform?: string): Promise<Image> {
     return (await this.catalog.get(nameOrId, parseWanted(platform))).image;
@@ -184,46 +192,25 @@ export class Images {
     return this.catalog.list();
   }
 
+  /** Names, or digests where there is none, of which some part is damaged or missing; `verify` repairs them. */
+  damaged(): Promise<string[]> {
+    return this.catalog.damaged();
+  }
+
   /**
-   * Takes a name away, and with the last name the image. By id, all its names are taken away.
+   * Takes a name away, and with the last name the image. By id, all its names are taken away. A damaged image goes with
+   * `force` only, since nobody knows whose it is.
    *
-   * @throws E_IMAGE_NOT_FOUND; E_IMAGE_IN_USE when a container uses it and this is its last name, unless `force` is
-   *   set: then it stays without a name
+   * @throws E_IMAGE_NOT_FOUND; E_IMAGE_STORE for a damaged one; E_IMAGE_IN_USE when a container uses it and this is its
+   *   last name, unless `force` is set: then it stays without a name
    */
-  async remove(nameOrId: string, options: { readonly force: boolean }): Promise<RemoveResult> {
-    const { image, isById } = await this.catalog.get(nameOrId);
-    const wanted = isById ? undefined : nameOfSource(parseLocalSource(nameOrId));
-    const untagged = image.names.filter((name) => wanted === undefined || name === wanted);
-    const isLast = untagged.length === image.names.length;
-    const users = this.usersOf(image.id);
-    if (isLast && users.length > 0 && !options.force) {
-      throw new OcupError(
-        'E_IMAGE_IN_USE',
-        `cannot remove image ${nameOrId}: container ${users.slice(0, 3).join(', ')} is using it`,
-        { hint: 'Remove its containers first.' },
-      );
-    }
-    const isDeleted = isLast && users.length === 0;
-    await this.layout.update((entries) => {
-      const rest = untagged.reduce<readonly Descriptor[]>(withoutName, entries);
-      return isDeleted ? rest.filter((entry) => !isNameless(entry, image)) : rest;
-    });
-    if (!isDeleted) return { untagged, deleted: [] };
-    await this.garbage.collect(() => this.catalog.reachable());
-    return { untagged, deleted: [image.id] };
+  remove(nameOrId: string, options: { readonly force: boolean }): Promise<RemoveResult> {
+    return this.removal.remove(nameOrId, options);
   }
 
   /** Removes images without a name, or all, unless a container uses them; and what interrupted pulls left. */
-  async prune(options: { readonly all: boolean }): Promise<PruneResult> {
-    const images = await this.catalog.list();
-    const isIdle = ({ id, names }: Image): boolean =>
-      (options.all || names.length === 0) && this.usersOf(id).length === 0;
-    const kept = new Set(images.filter((image) => !isIdle(image)).map(targetOf));
-    const idle = images.filter((image) => isIdle(image) && !kept.has(targetOf(image)));
-    const gone = new Set(idle.map(targetOf));
-    await this.layout.update((entries) => entries.filter(({ digest }) => !gone.has(digest)));
-    const freedBytes = await this.garbage.collect(() => this.catalog.reachable());
-    return { deleted: [...new Set(idle.map((image) => image.id))], freedBytes };
+  prune(request: PruneRequest): Promise<PruneResult> {
+    return this.removal.prune(request);
   }
 
   /**
@@ -235,8 +222,9 @@ export class Images {
    * @throws E_IMAGE_NOT_FOUND for `nameOrId`, E_CANCELLED
    */
   verify(request: VerifyRequest): Promise<VerifyResult> {
-    const { layout, snapshots, layers, catalog, garbage, client, limits, usersOf } = this;
-    const store = { layout, snapshots, layers, catalog, garbage, client, limits, usersOf };
+    const { layout, snapshots, layers, catalog, garbage, client, limits } = this;
+    const usersOfChain = (chainId: Digest): readonly string[] => this.users.ofChain(chainId);
+    const store = { layout, snapshots, layers, catalog, garbage, client, limits, usersOfChain };
     return verifyStore(store, request);
   }
 
@@ -318,14 +306,6 @@ async function getRootfs(path: string): Promise<Image> {
 
 function parseWanted(platform: string | undefined): Platform | undefined {
   return platform === undefined || platform === '' ? undefined : parsePlatform(platform);
-}
-
-function targetOf(image: Image): Digest | undefined {
-  return image.targetDigest;
-}
-
-function isNameless(entry: Descriptor, image: Image): boolean {
-  return entryName(entry) === undefined && entry.digest === image.targetDigest;
 }
 
 function limit(text: string | undefined, fallback: number): number {

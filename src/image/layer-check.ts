@@ -15,11 +15,13 @@ import type { SnapshotStore } from './snapshots.ts';
 export interface LayerFault {
   readonly kind: 'blob' | 'snapshot';
   readonly reason: string;
+  /** Whether the snapshot has been replaced by what its blob unpacks to. */
+  readonly isReplaced: boolean;
 }
 
 export interface LayerCheckOptions {
-  /** A snapshot that differs is replaced by what its blob unpacks to. */
-  readonly replacesSnapshot: boolean;
+  /** Runs the replacing of a snapshot that differs when that may be; false: it may not. Undefined: never. */
+  readonly replacing: ((replace: () => Promise<void>) => Promise<boolean>) | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -44,7 +46,7 @@ export class LayerCheck {
    * @throws E_CANCELLED, and system errors that are not the layer's fault
    */
   async find(plan: LayerPlan, options: LayerCheckOptions): Promise<LayerFault | undefined> {
-    const { signal, replacesSnapshot } = options;
+    const { signal, replacing } = options;
     const staged = await this.snapshots.stage();
     try {
       const fault = await this.unpack(plan, staged, signal);
@@ -52,8 +54,8 @@ export class LayerCheck {
       throwIfAborted(signal);
       const difference = await this.compare(plan, staged);
       if (difference === undefined) return undefined;
-      if (replacesSnapshot) await this.replace(plan, staged);
-      return { kind: 'snapshot', reason: difference };
+      const isReplaced = replacing !== undefined && (await this.replace(plan, staged, replacing));
+      return { kind: 'snapshot', reason: difference, isReplaced };
     } finally {
       await removeTree(staged);
     }
@@ -109,10 +111,10 @@ export class LayerCheck {
       return undefined;
     } catch (error) {
       if (signal.aborted) throw cancelled(signal);
-      if (findErrno(error) === 'ENOENT') return { kind: 'blob', reason: 'missing' };
+      if (findErrno(error) === 'ENOENT') return blobFault('missing');
       // What the disk cannot read is lost as well.
       if (findErrno(error) === 'EIO' || isDamage(error) || isOcupError(error)) {
-        return { kind: 'blob', reason: messageOf(error) };
+        return blobFault(messageOf(error));
       }
       throw error;
     } finally {
@@ -131,13 +133,25 @@ export class LayerCheck {
     }
   }
 
-  private async replace({ chainId }: LayerPlan, staged: string): Promise<void> {
+  private async replace(
+    { chainId }: LayerPlan,
+    staged: string,
+    replacing: (replace: () => Promise<void>) => Promise<boolean>,
+  ): Promise<boolean> {
     await syncFileSystem(this.snapshots.folder);
-    const old = (await this.snapshots.has(chainId))
-      ? await this.snapshots.hide(chainId)
-      : undefined;
-    await rename(staged, this.snapshots.path(chainId));
+    let old: string | undefined;
+    const isReplaced = await replacing(async () => {
+      const isThere = await this.snapshots.has(chainId);
+      if (isThere) old = await this.snapshots.hide(chainId);
+      await rename(staged, this.snapshots.path(chainId));
+    });
+    if (!isReplaced) return false;
     await syncFolder(this.snapshots.folder);
     if (old !== undefined) await removeTree(old);
+    return true;
   }
+}
+
+function blobFault(reason: string): LayerFault {
+  return { kind: 'blob', reason, isReplaced: false };
 }

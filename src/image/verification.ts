@@ -57,6 +57,8 @@ export interface VerifyContext {
   readonly openOrigin: (entry: Descriptor) => Promise<Origin | undefined>;
   /** The containers that use a snapshot, by its chain ID. */
   readonly usersOf: (chainId: Digest) => readonly string[];
+  /** Runs `work` while no container comes to use a snapshot. */
+  readonly exclusively: <T>(work: () => Promise<T>) => Promise<T>;
   readonly repairs: boolean;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: VerifyProgress) => void;
@@ -161,11 +163,11 @@ export class Verification {
     throwIfAborted(signal);
     await lease.protect([descriptor.digest]);
     const isNew = !this.seen.has(descriptor.digest);
-    this.seen.add(descriptor.digest);
     const present = await layout.findDocument(descriptor);
     const isThere = present !== undefined || (await exists(layout.blobPath(descriptor.digest)));
     if (!isThere && !way.isNeeded) return undefined;
     if (isNew) {
+      this.seen.add(descriptor.digest);
       this.checked.documents += 1;
       onProgress({ kind: 'document', digest: descriptor.digest });
     }
@@ -189,43 +191,52 @@ export class Verification {
     onProgress({ kind: 'layer', digest: layer.digest });
     if (!this.seen.has(layer.digest)) this.checked.blobs += 1;
     this.seen.add(layer.digest);
-    const users = usersOf(chainId);
-    const replacesSnapshot = repairs && users.length === 0;
-    let fault = await this.findFault(plan, replacesSnapshot);
+    let fault = await this.findFault(plan);
     if (fault?.kind === 'blob') {
       const found = { kind: 'blob', digest: layer.digest, fault: fault.reason } as const;
       const isRepaired = await this.repair(found, way, (origin) => this.fetchAgain(plan, origin));
-      fault = isRepaired ? await this.findFault(plan, replacesSnapshot) : undefined;
+      fault = isRepaired ? await this.findFault(plan) : undefined;
       if (!isRepaired) this.lost.add(chainId);
     }
     if (!this.lost.has(chainId)) this.checked.snapshots += 1;
     if (fault === undefined) return;
-    if (!replacesSnapshot) this.lost.add(chainId);
-    const isHeld = repairs && users.length > 0;
+    const { isReplaced, reason } = fault;
+    if (!isReplaced) this.lost.add(chainId);
+    const users = usersOf(chainId);
     this.findings.push({
       kind: 'snapshot',
       digest: chainId,
       image: entryName(way.entry),
-      fault: fault.reason,
-      outcome: replacesSnapshot ? 'repaired' : 'kept',
-      obstacle: isHeld
-        ? `container ${users.slice(0, 3).join(', ')} is using it: remove it and verify again`
-        : undefined,
+      fault: reason,
+      outcome: isReplaced ? 'repaired' : 'kept',
+      obstacle:
+        repairs && !isReplaced
+          ? `container ${users.slice(0, 3).join(', ')} is using it: remove it and verify again`
+          : undefined,
     });
   }
 
   /** Above a layer that stays damaged only the blob can be looked at. */
-  private async findFault(
-    plan: LayerPlan,
-    replacesSnapshot: boolean,
-  ): Promise<LayerFault | undefined> {
-    const { check, signal } = this.context;
+  private async findFault(plan: LayerPlan): Promise<LayerFault | undefined> {
+    const { check, repairs, signal } = this.context;
     if (plan.below.every((id) => !this.lost.has(id))) {
-      return check.find(plan, { replacesSnapshot, signal });
+      const replacing = (replace: () => Promise<void>): Promise<boolean> =>
+        this.replaceUnused(plan.chainId, replace);
+      return check.find(plan, { replacing: repairs ? replacing : undefined, signal });
     }
     this.lost.add(plan.chainId);
     const reason = await check.findBlobFault(plan.layer.digest, signal);
-    return reason === undefined ? undefined : { kind: 'blob', reason };
+    return reason === undefined ? undefined : { kind: 'blob', reason, isReplaced: false };
+  }
+
+  /** What is below a container stays as it is; what is missing there may come back. */
+  private replaceUnused(chainId: Digest, replace: () => Promise<void>): Promise<boolean> {
+    const { exclusively, usersOf, snapshots } = this.context;
+    return exclusively(async () => {
+      if (usersOf(chainId).length > 0 && (await snapshots.has(chainId))) return false;
+      await replace();
+      return true;
+    });
   }
 
   private async fetchAgain(plan: LayerPlan, origin: Origin): Promise<void> {

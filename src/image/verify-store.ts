@@ -3,7 +3,6 @@ import type { Descriptor } from '../model/descriptor.ts';
 import type { Digest } from '../model/digest.ts';
 import type { UnpackLimits } from '../native/layers.ts';
 import { type Catalog, parseLocalSource } from './catalog.ts';
-import { chainIds } from './chain-ids.ts';
 import type { Garbage } from './garbage.ts';
 import { LayerCheck } from './layer-check.ts';
 import type { LayerStore } from './layer-store.ts';
@@ -33,8 +32,8 @@ export interface VerifyStore {
   readonly garbage: Garbage;
   readonly client: RegistryClient;
   readonly limits: UnpackLimits;
-  /** The names of the containers that use an image. */
-  readonly usersOf: (imageId: string) => readonly string[];
+  /** The names of the containers that use a snapshot. */
+  readonly usersOfChain: (chainId: Digest) => readonly string[];
 }
 
 /** The promise of `Images.verify`. @throws E_IMAGE_NOT_FOUND, E_CANCELLED */
@@ -44,7 +43,6 @@ export async function verifyStore(
 ): Promise<VerifyResult> {
   const { layout, snapshots, layers, limits } = store;
   const entries = await entriesOf(store, nameOrId);
-  const users = await usersOfChains(store);
   const lease = store.garbage.lease();
   const verification = new Verification({
     layout,
@@ -53,7 +51,8 @@ export async function verifyStore(
     check: new LayerCheck(layout, snapshots, limits),
     lease,
     openOrigin: (entry) => openOriginOf(store, entry),
-    usersOf: (chainId) => users.get(chainId) ?? [],
+    usersOf: store.usersOfChain,
+    exclusively: (work) => store.garbage.exclusively(work),
     repairs,
     signal,
     onProgress,
@@ -76,20 +75,10 @@ async function entriesOf(
   if (nameOrId === undefined) return layout.entries;
   const named = layout.entries.filter((entry) => isNamed(entry, nameOrId));
   if (named.length > 0) return named;
+  const damaged = await catalog.findDamaged(nameOrId);
+  if (damaged !== undefined) return [damaged];
   const { image } = await catalog.get(nameOrId);
   return layout.entries.filter((entry) => entry.digest === image.targetDigest);
-}
-
-async function usersOfChains({ catalog, usersOf }: VerifyStore): Promise<Map<Digest, string[]>> {
-  const users = new Map<Digest, string[]>();
-  for (const image of await catalog.list()) {
-    const names = usersOf(image.id);
-    if (names.length === 0) continue;
-    for (const chainId of chainIds(image.config.diffIds)) {
-      users.set(chainId, [...new Set([...(users.get(chainId) ?? []), ...names])]);
-    }
-  }
-  return users;
 }
 
 async function openOriginOf(

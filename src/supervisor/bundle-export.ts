@@ -26,10 +26,17 @@ import { removeTree } from '../native/trees.ts';
 import type { BundleParams, BundleResult } from '../wire/protocol.ts';
 import { buildExportSpec } from './bundle-writer.ts';
 import { timestamp } from './clock.ts';
-import { getImage, lookUpUser } from './container-maker.ts';
+import { holdImage, lookUpUser } from './container-maker.ts';
+import type { Containers } from './containers.ts';
 import type { ImagesPort } from './images-port.ts';
 import type { ContainerRecord } from './record.ts';
 import type { Volumes } from './volumes.ts';
+
+interface ExportRooms {
+  readonly images: ImagesPort;
+  readonly containers: Containers;
+  readonly volumes: Volumes;
+}
 
 /**
  * Writes `rootfs/` and `config.json` into a folder, an archive or both, for other OCI runtimes. Nothing is left when it
@@ -40,13 +47,15 @@ import type { Volumes } from './volumes.ts';
  */
 export async function exportBundle(
   { config, path, archive, isDigested }: BundleParams,
-  rooms: { readonly images: ImagesPort; readonly volumes: Volumes },
+  rooms: ExportRooms,
   signal: AbortSignal,
 ): Promise<BundleResult> {
   const { images } = rooms;
   const isPacked = isDigested || archive !== undefined;
   if (isPacked) await checkOwners();
-  const image = await getImage(images, config);
+  const { image, letGo } = await holdImage(rooms, config);
+  await using held = new Scope();
+  held.defer(letGo);
   const spec = await exportSpec(config, image, rooms);
   await using scope = new Scope();
   const folder = path ?? (await images.transfers.stage());
@@ -66,7 +75,7 @@ export async function exportBundle(
 async function exportSpec(
   config: ContainerConfig,
   image: Image,
-  { images, volumes }: { readonly images: ImagesPort; readonly volumes: Volumes },
+  { images, volumes }: ExportRooms,
 ): Promise<RuntimeSpec> {
   const record: ContainerRecord = {
     version: 1,

@@ -47,8 +47,7 @@ export async function makeContainer(
   await using scope = new Scope();
   scope.defer(containers.reserveName(config.name, id));
   if (config.stopSignal !== undefined) parseSignal(config.stopSignal);
-  const image = await getImage(images, config);
-  const letGo = containers.holdImage(image.id, config.name);
+  const { image, letGo } = await holdImage(options, config);
   scope.defer(letGo);
   const { mounts, newAnonymous } = planMounts({
     mounts: config.mounts,
@@ -95,10 +94,18 @@ async function makeFolders({ bundle, upper, work, rootfs }: ContainerPaths): Pro
   for (const folder of [bundle, upper, work, rootfs]) await mkdir(folder, { recursive: true });
 }
 
-/** @throws E_IMAGE_NOT_FOUND */
-export async function getImage(images: ImagesPort, config: ContainerConfig): Promise<Image> {
-  const image = await images.find(parseImageSource(config.image), config.platform);
-  if (image !== undefined) return image;
+/** The image of a container or bundle, which is not removed until `letGo` is called. @throws E_IMAGE_NOT_FOUND */
+export async function holdImage(
+  { images, containers }: Pick<MakerOptions, 'images' | 'containers'>,
+  config: ContainerConfig,
+): Promise<{ readonly image: Image; readonly letGo: () => void }> {
+  let letGo = (): void => undefined;
+  const hold = (found: Image): void => {
+    const layers = images.layerPaths(found);
+    letGo = containers.holdImage({ name: config.name, imageId: found.id, layers });
+  };
+  const image = await images.findHeld(parseImageSource(config.image), config.platform, hold);
+  if (image !== undefined) return { image, letGo };
   throw new OcupError('E_IMAGE_NOT_FOUND', `no such image: ${config.image}`, {
     hint: 'Pull it first.',
   });

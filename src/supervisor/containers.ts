@@ -1,6 +1,7 @@
 import { OcupError } from '../base/errors.ts';
 import { KeyedMutex } from '../base/keyed-mutex.ts';
 import type { WaitCondition, WaitResult } from '../wire/protocol.ts';
+import type { ImageUser } from '../image/image-users.ts';
 import type { Container, Labels } from '../model/container.ts';
 import { SupervisedContainer } from './container.ts';
 import type { ContainerContext } from './container-context.ts';
@@ -20,8 +21,8 @@ const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
 export class Containers {
   private readonly byId = new Map<string, SupervisedContainer>();
   private readonly idsByName = new Map<string, string>();
-  /** Images of containers that are being made. */
-  private readonly heldImages = new Set<{ readonly imageId: string; readonly name: string }>();
+  /** Of containers and bundles that are being made. */
+  private readonly heldImages = new Set<ImageUser>();
   private readonly locks = new KeyedMutex();
   private readonly context: Omit<ContainerContext, 'exclusively'>;
 
@@ -224,18 +225,20 @@ export class Containers {
       .map(({ id }) => id);
   }
 
-  /** The names of the containers that were or are being made from an image. */
-  usersOfImage(imageId: string): readonly string[] {
-    const made = this.all().map(({ name, record }) => ({ name, imageId: record.imageId }));
-    const users = [...made, ...this.heldImages].filter((user) => user.imageId === imageId);
-    return [...new Set(users.map(({ name }) => name))];
+  /** The containers that were or are being made from images, and whatever else holds one. */
+  usersOfImages(): readonly ImageUser[] {
+    const made = this.all().map(({ name, record: { imageId, layers } }) => ({
+      name,
+      imageId,
+      layers,
+    }));
+    return [...made, ...this.heldImages];
   }
 
-  /** Counts a container that is being made as a user of its image; gives a function that ends it. */
-  holdImage(imageId: string, name: string): () => void {
-    const held = { imageId, name };
-    this.heldImages.add(held);
-    return () => void this.heldImages.delete(held);
+  /** Counts what is being made from an image as its user; gives a function that ends it. */
+  holdImage(user: ImageUser): () => void {
+    this.heldImages.add(user);
+    return () => void this.heldImages.delete(user);
   }
 
   /** Whether something has to be done for one of them although nobody calls. */

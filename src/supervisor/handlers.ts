@@ -115,15 +115,16 @@ function imageHandlers({ images, events }: Rooms): Part<'image'> {
     'image.find': async ({ image, platform }) => ({
       image: await images.find(parseImageSource(image), platform),
     }),
-    'image.list': async () => ({ images: await images.list() }),
+    'image.list': async () => ({ images: await images.list(), damaged: await images.damaged() }),
     'image.remove': async ({ image, force }) => {
       const removed = await images.remove(image, { force });
       tell('untag', removed.untagged);
       tell('destroy', removed.deleted);
       return removed;
     },
-    'image.prune': async ({ all }) => {
-      const pruned = await images.prune({ all });
+    'image.prune': async (request) => {
+      const pruned = await images.prune(request);
+      tell('untag', pruned.untagged);
       tell('destroy', pruned.deleted);
       return pruned;
     },

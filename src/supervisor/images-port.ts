@@ -1,3 +1,4 @@
+import type { PruneRequest } from '../image/removal.ts';
 import type { Transfers } from '../image/transfers.ts';
 import type { VerifyProgress } from '../image/verification.ts';
 import type { Image } from '../model/image.ts';
@@ -16,7 +17,15 @@ export interface ImagesPort {
     readonly onProgress: (progress: PullProgress) => void;
   }): Promise<Image>;
   find(source: ImageSource, platform: string | undefined): Promise<Image | undefined>;
+  /** As `find`; `hold` is told of the image before anything of it can be removed. */
+  findHeld(
+    source: ImageSource,
+    platform: string | undefined,
+    hold: (image: Image) => void,
+  ): Promise<Image | undefined>;
   list(): Promise<readonly Image[]>;
+  /** Names, or digests, of images of which some part is damaged or missing. */
+  damaged(): Promise<readonly string[]>;
   /** By name or id. @throws E_IMAGE_NOT_FOUND */
   details(nameOrId: string, platform: string | undefined): Promise<ImageDetails>;
   verify(request: {
@@ -28,7 +37,7 @@ export interface ImagesPort {
   /** To and from files and registries. */
   readonly transfers: Transfers;
   remove(name: string, options: { readonly force: boolean }): Promise<Result<'image.remove'>>;
-  prune(options: { readonly all: boolean }): Promise<Result<'image.prune'>>;
+  prune(request: PruneRequest): Promise<Result<'image.prune'>>;
   /** Top first. */
   layerPaths(image: Image): readonly string[];
   openRootView(image: Image): { readFile(path: string): Promise<Buffer | undefined> };

@@ -54,7 +54,7 @@ async function supervise(
     paths,
     environment: process.env,
     logger,
-    openImages: (usersOf) => openImages({ dataDir: paths.dataDir, usersOf, logger }),
+    openImages: (users) => openImages({ dataDir: paths.dataDir, users, logger }),
     idleMs: idleMs > 0 ? idleMs : DEFAULT_IDLE_MS,
   });
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {

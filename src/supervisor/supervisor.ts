@@ -4,6 +4,7 @@ import { basename, join as joinPath } from 'node:path';
 import { Calm } from '../base/calm.ts';
 import { messageOf, OcupError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import type { ImageUser } from '../image/image-users.ts';
 import { probeHost, specHost } from '../host/facts.ts';
 import type { HostPaths } from '../host/paths.ts';
 import type { SpecHost } from '../model/spec-host.ts';
@@ -32,8 +33,8 @@ export interface SupervisorOptions {
   readonly paths: HostPaths;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly logger: Logger;
-  /** Opens the image store; `isInUse` names the containers that were made from an image. */
-  readonly openImages: (usersOf: (imageId: string) => readonly string[]) => Promise<ImagesPort>;
+  /** Opens the image store; `users` gives the containers that images were used for. */
+  readonly openImages: (users: () => readonly ImageUser[]) => Promise<ImagesPort>;
   /** How long it stays when nothing runs and nobody calls, in milliseconds. */
   readonly idleMs: number;
 }
@@ -150,12 +151,12 @@ async function openRooms(
   const host = cachedHost(dataDir);
   const damaged: string[] = [];
   const usersOfVolume = (name: string): readonly string[] => containers.usersOfVolume(name);
-  const usersOfImage = (id: string): readonly string[] => containers.usersOfImage(id);
+  const usersOfImages = (): readonly ImageUser[] => containers.usersOfImages();
   const [loaded, volumes, networks, images] = await Promise.all([
     store.load(),
     Volumes.open(dataDir, usersOfVolume, damaged),
     openNetworks({ dataDir, logger }),
-    options.openImages(usersOfImage),
+    options.openImages(usersOfImages),
   ]);
   const join = (key: string): JoinTarget => joinTarget(containers, launcher, key);
   const base = { dataDir, runDir, runtimeRoot, environment, shims, networks, volumes, host };

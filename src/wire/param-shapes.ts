@@ -9,6 +9,7 @@ import {
   type Shape,
   text,
 } from '../base/shape.ts';
+import type { PruneFilter } from '../model/prune-filter.ts';
 import { containerConfigShape, networkConfigShape, volumeConfigShape } from './config-shape.ts';
 import { IMAGE_PARAM_SHAPES } from './image-shapes.ts';
 import { timelineShape } from './timeline-shape.ts';
@@ -30,6 +31,12 @@ const byLabels = objectOf<{ readonly labels: Readonly<Record<string, string>> }>
   labels: mapOf(text),
 });
 
+const pruneFilter = objectOf<PruneFilter>({
+  createdBefore: optional(text),
+  labels: listOf(text),
+  withoutLabels: listOf(text),
+});
+
 /** What each method takes. */
 export const PARAM_SHAPES: { readonly [M in MethodName]: Shape<Params<M>> } = {
   'system.info': none,
@@ -42,7 +49,7 @@ export const PARAM_SHAPES: { readonly [M in MethodName]: Shape<Params<M>> } = {
   'image.find': objectOf<Params<'image.find'>>({ image: text, platform: optional(text) }),
   'image.list': none,
   'image.remove': objectOf<Params<'image.remove'>>({ image: text, force: flag }),
-  'image.prune': objectOf<Params<'image.prune'>>({ all: flag }),
+  'image.prune': objectOf<Params<'image.prune'>>({ all: flag, filter: pruneFilter }),
   ...IMAGE_PARAM_SHAPES,
   'network.create': objectOf<Params<'network.create'>>({ config: networkConfigShape }),
   'network.list': none,

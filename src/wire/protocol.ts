@@ -4,6 +4,7 @@ import type { Image } from '../model/image.ts';
 import type { PullProgress } from '../model/pull-progress.ts';
 import type { Timeline } from '../model/timeline.ts';
 import type { ImageCalls } from './image-calls.ts';
+import type { PruneFilter } from '../model/prune-filter.ts';
 import type { Network, NetworkConfig, Volume, VolumeConfig } from '../model/network.ts';
 
 /**
@@ -147,14 +148,23 @@ export interface Methods extends ImageCalls {
     { readonly image: string; readonly platform: string | undefined },
     { readonly image: Image | undefined }
   >;
-  'image.list': Call<None, { readonly images: readonly Image[] }>;
+  /** `damaged`: names, or digests, of images of which some part is damaged or missing; `image.verify` repairs them. */
+  'image.list': Call<
+    None,
+    { readonly images: readonly Image[]; readonly damaged: readonly string[] }
+  >;
   'image.remove': Call<
     { readonly image: string; readonly force: boolean },
     { readonly untagged: readonly string[]; readonly deleted: readonly string[] }
   >;
   'image.prune': Call<
-    { readonly all: boolean },
-    { readonly deleted: readonly string[]; readonly freedBytes: number }
+    { readonly all: boolean; readonly filter: PruneFilter },
+    {
+      readonly untagged: readonly string[];
+      readonly deleted: readonly string[];
+      readonly freedBytes: number;
+      readonly damaged: readonly string[];
+    }
   >;
 
   'network.create': Call<{ readonly config: NetworkConfig }, Network>;

@@ -167,7 +167,7 @@ export class FakeSupervisor {
       },
       ...fakeTransfers(this.images),
       'image.find': ({ image }) => Promise.resolve({ image: this.images.get(image) }),
-      'image.list': () => Promise.resolve({ images: [...this.images.values()] }),
+      'image.list': () => Promise.resolve({ images: [...this.images.values()], damaged: [] }),
       'image.remove': ({ image }) => {
         note('image.remove', image);
         if (!this.images.delete(image)) {
@@ -175,7 +175,8 @@ export class FakeSupervisor {
         }
         return Promise.resolve({ untagged: [image], deleted: [imageOf(image).id] });
       },
-      'image.prune': () => Promise.resolve({ deleted: [], freedBytes: 1_500_000 }),
+      'image.prune': () =>
+        Promise.resolve({ untagged: [], deleted: [], freedBytes: 1_500_000, damaged: [] }),
       'network.create': ({ config }) => {
         note('network.create', config.name);
         const network: Network = {

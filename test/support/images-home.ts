@@ -2,6 +2,7 @@ import { mkdtempSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { ImageUser } from '../../src/image/image-users.ts';
 import { type Images, type ImagesOptions, openImages } from '../../src/image/images.ts';
 import type { Image } from '../../src/model/image.ts';
 import { parseImageSource } from '../../src/model/reference.ts';
@@ -18,7 +19,8 @@ export interface PullExtras {
 export class ImagesHome {
   readonly folder = mkdtempSync(join(tmpdir(), 'ocup-images-'));
   readonly progress: PullProgress[] = [];
-  readonly users = new Map<string, string[]>();
+  /** The containers that use images. */
+  readonly users: ImageUser[] = [];
   private current: Images | undefined;
 
   get images(): Images {
@@ -34,7 +36,7 @@ export class ImagesHome {
     await this.current?.close();
     this.current = await openImages({
       dataDir: this.dataDir,
-      usersOf: (id) => this.users.get(id) ?? [],
+      users: () => this.users,
       env: { HOME: this.folder, PATH: process.env['PATH'] },
       retryDelayMs: 1,
       ...options,
@@ -50,6 +52,11 @@ export class ImagesHome {
       signal: extras.signal ?? new AbortController().signal,
       onProgress: (progress) => this.progress.push(progress),
     });
+  }
+
+  /** Counts a container as a user of an image. */
+  use(image: Image, name: string): void {
+    this.users.push({ name, imageId: image.id, layers: this.images.layerPaths(image) });
   }
 
   /** Names in the stores of blobs and snapshots that are neither: leftovers. */

@@ -3,7 +3,7 @@ import { openImages } from '../../src/image/images.ts';
 import { parseImageSource } from '../../src/model/reference.ts';
 
 const [dataDir = '', name = ''] = process.argv.slice(2);
-const images = await openImages({ dataDir, usersOf: () => [], env: {} });
+const images = await openImages({ dataDir, users: () => [], env: {} });
 process.stdout.write('open\n');
 await images.pull({
   source: parseImageSource(name),

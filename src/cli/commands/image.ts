@@ -1,13 +1,15 @@
 import { formatBytes } from '../../base/units.ts';
 import type { Image } from '../../model/image.ts';
+import { PRUNE_ALL } from '../../model/prune-filter.ts';
 import { formatPlatform } from '../../model/platform.ts';
 import { type CommandDefinition, option } from '../command.ts';
 import { pullAll } from '../execute/pull-all.ts';
 import { formatAgo, formatTimestamp } from '../format/duration.ts';
 import { dockerDetails } from '../format/image-details.ts';
-import { splitImageName } from '../format/image-name.ts';
+import { familiarName, splitImageName } from '../format/image-name.ts';
 import { formatRows, type ListFormat, type Row } from '../format/template.ts';
 import { absoluteImage } from '../image-path.ts';
+import type { Session } from '../session.ts';
 
 export const imagePullCommand: CommandDefinition = {
   name: 'image pull',
@@ -55,7 +57,9 @@ export const imageLsCommand: CommandDefinition = {
   ],
   async run(session, { options }) {
     const client = await session.supervisor();
-    const { images } = await client.call('image.list', {}, { signal: session.signal });
+    const listed = await client.call('image.list', {}, { signal: session.signal });
+    const { images, damaged } = listed;
+    warnDamaged(session, damaged);
     const isTruncated = !options.flag('no-trunc');
     const rows = images.flatMap((image) => imageRows(image, session.context.now(), isTruncated));
     if (options.flag('quiet')) {
@@ -123,12 +127,25 @@ export const imagePruneCommand: CommandDefinition = {
   async run(session, { options }) {
     const client = await session.supervisor();
     const all = options.flag('all');
-    const { deleted, freedBytes } = await client.call('image.prune', { all });
+    const { deleted, freedBytes, damaged } = await client.call('image.prune', {
+      all,
+      filter: PRUNE_ALL,
+    });
     await session.print(deleted.map((item) => `Deleted: ${item}\n`).join(''));
     await session.print(`Total reclaimed space: ${formatBytes(freedBytes)}\n`);
+    warnDamaged(session, damaged);
     return 0;
   },
 };
+
+/** What is damaged is in no list, and nothing that may be of it is removed. */
+function warnDamaged(session: Session, damaged: readonly string[]): void {
+  if (damaged.length === 0) return;
+  const names = damaged.map((name) => familiarName(name)).join(' ');
+  const what =
+    damaged.length === 1 ? 'an image is damaged' : `${damaged.length} images are damaged`;
+  session.warn(`${what}: repair with: ocup image verify ${names}`);
+}
 
 export const imageInspectCommand: CommandDefinition = {
   name: 'image inspect',

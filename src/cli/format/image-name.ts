@@ -17,6 +17,7 @@ export function splitImageName(name: string): {
 
 /** A name as people write it: without `docker.io/library/`. */
 export function familiarName(name: string): string {
+  if (name.startsWith('sha256:')) return name;
   const source = parseImageSource(name);
   return source.kind === 'registry' ? formatFamiliarReference(source.reference) : name;
 }

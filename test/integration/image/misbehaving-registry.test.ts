@@ -3,6 +3,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ServerResponse } from 'node:http';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { PRUNE_ALL } from '../../../src/model/prune-filter.ts';
 import { eventually } from '../../support/eventually.ts';
 import {
   type Descriptor,
@@ -450,7 +451,7 @@ describe('blobs', () => {
       await pull();
       elsewhere.store.blobs.clear();
       registry.store.blobs.set(blob.digest, bytes);
-      await home.images.prune({ all: true });
+      await home.images.prune({ all: true, filter: PRUNE_ALL });
       await pull();
       expect(await home.snapshots()).toHaveLength(1);
     } finally {
@@ -586,7 +587,7 @@ describe('many at once', () => {
     }
     let isOver = false;
     const pruning = (async () => {
-      while (!isOver) await home.images.prune({ all: true });
+      while (!isOver) await home.images.prune({ all: true, filter: PRUNE_ALL });
     })();
     for (let round = 0; round < 5; round += 1) {
       const names = [0, 1, 2, 3, 4, 5].map((at) => `${registry.host}/many:${at}`);

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { PRUNE_ALL } from '../../../src/model/prune-filter.ts';
 import { eventually } from '../../support/eventually.ts';
 import {
   type ImageStore,
@@ -127,7 +128,7 @@ describe('a plain registry', () => {
       [`${registry.host}/team/second:1`],
     ]);
     expect(await home.snapshots()).toHaveLength(2);
-    await home.images.prune({ all: true });
+    await home.images.prune({ all: true, filter: PRUNE_ALL });
     expect(await home.snapshots()).toEqual([]);
     expect(await home.blobs()).toEqual([]);
   });
@@ -355,7 +356,7 @@ describe('names', () => {
     await writeLayout(store, layout);
     const name = `oci:${layout}:first`;
     const old = await home.pull(name);
-    home.users.set(old.id, ['web.1']);
+    home.use(old, 'web.1');
     await expect(home.images.remove(name, { force: false })).rejects.toMatchObject({
       code: 'E_IMAGE_IN_USE',
       message: `cannot remove image ${name}: container web.1 is using it`,
@@ -364,13 +365,16 @@ describe('names', () => {
     await writeLayout(store, layout);
     const renewed = await home.pull(name);
     expect(renewed.id).not.toBe(old.id);
-    expect(await home.images.prune({ all: false })).toEqual({ deleted: [], freedBytes: 0 });
+    expect(await home.images.prune({ all: false, filter: PRUNE_ALL })).toMatchObject({
+      deleted: [],
+      freedBytes: 0,
+    });
     expect((await home.images.list()).map((image) => [image.id, image.names])).toEqual([
       [renewed.id, [name]],
       [old.id, []],
     ]);
-    home.users.clear();
-    const pruned = await home.images.prune({ all: false });
+    home.users.length = 0;
+    const pruned = await home.images.prune({ all: false, filter: PRUNE_ALL });
     expect(pruned.deleted).toEqual([old.id]);
     expect(pruned.freedBytes).toBeGreaterThan(100_000);
     expect(await home.images.inspect(renewed.id.slice(7, 19))).toEqual(renewed);

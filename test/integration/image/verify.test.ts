@@ -122,7 +122,7 @@ describe('verifying the store', () => {
   });
 
   test('never replaces a snapshot that a container uses, and says so', async () => {
-    home.users.set(image.id, ['web.1']);
+    home.use(image, 'web.1');
     await writeFile(join(snapshot(0), 'etc/name'), 'apq');
     const { findings } = await verify(true);
     expect(findings).toMatchObject([

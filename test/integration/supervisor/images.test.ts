@@ -2,6 +2,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { chmod, chown, copyFile, mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { PRUNE_ALL } from '../../../src/model/prune-filter.ts';
 import type { ContainerConfig } from '../../../src/model/container.ts';
 import { addLayer, beginLayout, finishLayout } from '../../support/layout-writer.ts';
 import { runProgram } from '../../support/ocup.ts';
@@ -108,10 +109,39 @@ describe('an image', () => {
   test('is kept while a container was made from it', async () => {
     const remove = () => home.call('image.remove', { image, force: false });
     await expect(remove()).rejects.toMatchObject({ code: 'E_IMAGE_IN_USE' });
-    const pruned = await home.call('image.prune', { all: true });
+    const pruned = await home.call('image.prune', { all: true, filter: PRUNE_ALL });
     expect(pruned.deleted).toEqual([]);
     await home.call('container.remove', { container: 'box', force: true, volumes: true });
     expect((await remove()).deleted).toHaveLength(1);
+    await home.call('image.pull', { image, platform: undefined, policy: 'missing' });
+  });
+
+  test('is never removed between being found for a container and being named by its record', async () => {
+    let made = 0;
+    for (let round = 0; round < 24; round += 1) {
+      await home.call('image.pull', { image, platform: undefined, policy: 'missing' });
+      const creating = home
+        .call('container.create', { config: boxConfig('racer'), inheritVolumesOf: undefined })
+        .catch((error: unknown) => error);
+      const removing = [
+        home.call('image.prune', { all: true, filter: PRUNE_ALL }),
+        home.call('image.remove', { image, force: false }).catch(() => undefined),
+      ];
+      const created = await creating;
+      await Promise.all(removing);
+      if (created instanceof Error) {
+        expect(created).toMatchObject({ code: 'E_IMAGE_NOT_FOUND' });
+        continue;
+      }
+      made += 1;
+      const found = await home.call('image.find', { image, platform: undefined });
+      expect(found.image).toBeDefined();
+      await home.call('container.start', { container: 'racer' });
+      await home.waitFor('racer', 'exited');
+      expect((await home.logs('racer'))[0]).toBe('1234');
+      await home.call('container.remove', { container: 'racer', force: true, volumes: true });
+    }
+    expect(made).toBeGreaterThan(0);
     await home.call('image.pull', { image, platform: undefined, policy: 'missing' });
   });
 

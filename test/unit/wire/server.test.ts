@@ -129,14 +129,17 @@ describe('serveCalls', () => {
   ])('%s gets an error and nothing else ends', async (_name, line, code) => {
     const path = await listen({
       'container.inspect': () => Promise.reject(new Error('called')),
-      'image.list': () => Promise.resolve({ images: [] }),
+      'image.list': () => Promise.resolve({ images: [], damaged: [] }),
     });
     const socket = connect(path);
     socket.write(line);
     const [answer] = (await once(socket, 'data')) as [Buffer];
     expect(JSON.parse(answer.toString())).toMatchObject({ error: { code } });
     socket.destroy();
-    expect(await callSocket(path, { method: 'image.list', params: {} })).toEqual({ images: [] });
+    expect(await callSocket(path, { method: 'image.list', params: {} })).toEqual({
+      images: [],
+      damaged: [],
+    });
     expect(bugs).toEqual([]);
   });
 
