@@ -175,7 +175,12 @@ async function replaceContainer(
   const { oldContainer, temporaryName, name, timeoutMs, preStop = [] } = action;
   await runPreStop(preStop, { container: oldContainer, name }, context);
   const stopped = await client.call('container.stop', { container: oldContainer, timeoutMs });
-  await client.call('container.inheritLog', { container: temporaryName, from: oldContainer });
+  try {
+    await client.call('container.inheritLog', { container: temporaryName, from: oldContainer });
+  } catch (error) {
+    // Somebody has started one of them meanwhile: that is no reason not to go on.
+    if (!isOcupError(error, 'E_CONTAINER_STATE')) throw error;
+  }
   await client.call('container.remove', {
     container: oldContainer,
     force: true,
