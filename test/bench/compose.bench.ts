@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { eventually } from '../support/eventually.ts';
 import { OcupHome } from '../support/ocup.ts';
-import { PeerRoom, peersObstacle } from '../support/peers.ts';
+import { DockerRoom } from './docker-room.ts';
 import { compare, printSamples } from './measure.ts';
 
 const run = promisify(execFile);
@@ -18,15 +18,12 @@ const SETTLE_MS = 1000;
 /** How often each is measured: docker takes seconds. */
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? '3');
 
-const obstacle = peersObstacle();
-if (obstacle !== undefined) throw new Error(`no docker to compare with: ${obstacle}`);
 const home = new OcupHome({ runFolder: join(RUN_FOLDER, 'ocup') });
-const room = await PeerRoom.open({ binds: [RUN_FOLDER] });
+const room = await DockerRoom.open({ runFolder: RUN_FOLDER });
 // As a user has it: beside a daemon that always runs, ours stays warm for a while.
 const env = { OCUP_IDLE_MS: '10000' };
 
 try {
-  await startDocker();
   await makeImage();
   for (const count of [1, 10, 30]) await measureProject(count);
   await measureShort();
@@ -38,19 +35,6 @@ try {
   rmSync(RUN_FOLDER, { recursive: true, force: true });
 }
 
-async function startDocker(): Promise<void> {
-  const folder = join(room.scratch, 'docker');
-  await mkdir(folder);
-  room.start([
-    'dockerd',
-    ...['--storage-driver', 'overlay2', '--data-root', join(folder, 'data')],
-    ...['--exec-root', join(RUN_FOLDER, 'docker'), '--pidfile', join(folder, 'pid')],
-    ...['-H', `unix://${folder}/docker.sock`],
-  ]);
-  const isUp = async (): Promise<boolean> => (await docker('/', ['docker', 'info'])).code === 0;
-  await eventually(isUp, 60_000, 'dockerd');
-}
-
 /** The same files for both: busybox alone. */
 async function makeImage(): Promise<void> {
   const rootfs = join(room.scratch, 'busybox');
@@ -59,9 +43,7 @@ async function makeImage(): Promise<void> {
   for (const name of ['sh', 'sleep', 'true', 'test', 'touch']) {
     await symlink('busybox', join(rootfs, 'bin', name));
   }
-  const archive = join(room.scratch, 'busybox.tar');
-  await run('tar', ['-C', rootfs, '-cf', archive, '.']);
-  await inRoom('/', ['docker', 'import', archive, IMAGE]);
+  await room.import(rootfs, IMAGE);
 }
 
 async function measureProject(count: number): Promise<void> {
@@ -191,11 +173,5 @@ async function compose(cwd: string, ...args: string[]): Promise<void> {
 }
 
 async function inRoom(cwd: string, argv: readonly string[]): Promise<void> {
-  const { code, stderr } = await docker(cwd, argv);
-  if (code !== 0) throw new Error(`${argv.join(' ')} ended with ${code}: ${stderr}`);
-}
-
-function docker(cwd: string, argv: readonly string[]) {
-  const socket = { DOCKER_HOST: `unix://${room.scratch}/docker/docker.sock` };
-  return room.run(argv, { cwd, env: socket, timeoutMs: 120_000 });
+  await room.succeed(cwd, argv);
 }
