@@ -13,6 +13,10 @@ namespace ocup::shim {
 namespace {
 
 constexpr int64_t kRecordRetryMs = 500;
+constexpr int64_t kLogRetryMs = 200;
+/** For a process that has ended, and is to be told of, while its log's disk is full. */
+constexpr int64_t kMaxLogWaitMs = 2000;
+constexpr size_t kMaxKeptLogBytes = 4 << 20;
 
 }  // namespace
 
@@ -37,6 +41,7 @@ Container::Container(EventLoop& loop, Reaper& reaper, RunFolder& folder, const S
 Container::~Container() {
   loop_.cancel(record_timer_);
   loop_.cancel(removal_timer_);
+  loop_.cancel(log_timer_);
   if (status_ == Status::kCreating && log_) log_->remove_if_empty();
 }
 
@@ -92,8 +97,42 @@ void Container::fail_creation(const std::string& message) {
 }
 
 void Container::on_output(Stream stream, std::string_view bytes) {
-  if (log_) log_->write(stream, bytes);
+  if (log_) {
+    log_->write(stream, bytes);
+    if (log_->kept_bytes() > 0 && !exit_) wait_for_disk();
+    if (log_->kept_bytes() > kMaxKeptLogBytes) log_->give_up();
+  }
   attachments_.send(stream, bytes);
+}
+
+/** The disk is full: what is written waits in the kernel, and so does who writes it. */
+void Container::wait_for_disk() {
+  outputs_.pause(Outputs::kDisk);
+  if (log_timer_ == 0) log_timer_ = loop_.after(kLogRetryMs, [this] { retry_log(); });
+}
+
+void Container::retry_log() {
+  log_timer_ = 0;
+  log_->retry();
+  if (is_drained_) return;
+  if (exit_ && log_deadline_ > 0) return finish_log();
+  if (log_->kept_bytes() > 0 && !exit_) return wait_for_disk();
+  outputs_.resume(Outputs::kDisk);
+}
+
+/** All is read. A disk that stays full does not keep the exit from being told for ever. */
+void Container::finish_log() {
+  if (log_ && log_->kept_bytes() > 0) {
+    if (log_deadline_ == 0) log_deadline_ = monotonic_ms() + kMaxLogWaitMs;
+    if (monotonic_ms() < log_deadline_) {
+      loop_.cancel(log_timer_);
+      log_timer_ = loop_.after(kLogRetryMs, [this] { retry_log(); });
+      return;
+    }
+    log_->give_up();
+  }
+  is_drained_ = true;
+  tell_exit();
 }
 
 void Container::on_ended(int wait_status) {
@@ -101,14 +140,14 @@ void Container::on_ended(int wait_status) {
   status_ = Status::kExited;
   if (input_) input_->close();
   record_exit();
+  outputs_.resume(Outputs::kDisk);  // what the pipes hold is not much
   outputs_.drain([this] {
     // Where a pipe is still held by somebody, the last line has no end but this.
     if (log_) {
       log_->finish(Stream::kStdout);
       log_->finish(Stream::kStderr);
     }
-    is_drained_ = true;
-    tell_exit();
+    finish_log();
   });
 }
 

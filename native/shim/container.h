@@ -71,6 +71,9 @@ class Container {
   void on_output(Stream stream, std::string_view bytes);
   void on_attachment_frame(Connection& caller, FrameType type, std::string_view payload);
   void on_ended(int wait_status);
+  void wait_for_disk();
+  void retry_log();
+  void finish_log();
   void record_exit();
   void tell_exit();
   struct Change {
@@ -108,6 +111,9 @@ class Container {
   bool is_exit_told_ = false;
   bool is_changing_ = false;
   EventLoop::Timer record_timer_ = 0;
+  EventLoop::Timer log_timer_ = 0;
+  /** Of the ended process's last lines on a full disk. */
+  int64_t log_deadline_ = 0;
   std::vector<Caller> watchers_;
   std::list<std::unique_ptr<ExecSession>> sessions_;
   Caller remover_;

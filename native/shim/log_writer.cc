@@ -17,6 +17,7 @@ namespace {
 
 constexpr size_t kMaxLineBytes = 16 * 1024;
 constexpr size_t kBatchBytes = 64 * 1024;
+constexpr size_t kMaxNoteBytes = 160;
 
 size_t index_of(Stream stream) { return static_cast<size_t>(stream); }
 
@@ -91,7 +92,8 @@ void LogWriter::add_record(Stream stream, char tag, std::string_view text) {
   const uint64_t size = size_ + batch_.size();
   if (max_bytes_ > 0 && size > 0 && size + length > max_bytes_) {
     flush();
-    if (size_ > 0) rotate();
+    // What did not fit the disk does not fit a new file either.
+    if (size_ > 0 && batch_.empty()) rotate();
   }
   if (batch_.size() + length > kBatchBytes) flush();
   append(stream, tag, text);
@@ -104,20 +106,33 @@ void LogWriter::append(Stream stream, char tag, std::string_view text) {
 
 void LogWriter::flush() {
   if (batch_.empty()) return;
-  if (lost_ > 0) {
-    std::string batch = std::exchange(batch_, "");
-    append(
-        Stream::kStderr, 'F',
-        "ocup: " + std::to_string(lost_) + " lines are missing here: " + errno_text(lost_because_));
-    const std::string note = std::exchange(batch_, std::move(batch));
-    if (write_batch(note) == note.size()) lost_ = 0;
-  }
-  // While the note does not fit, nothing may follow: the gap has one place.
-  const size_t written = lost_ == 0 ? write_batch(batch_) : 0;
-  lost_ += static_cast<uint64_t>(
-      std::count(batch_.begin() + static_cast<std::ptrdiff_t>(written), batch_.end(), '\n'));
+  batch_.erase(0, write_batch(batch_));
+  if (batch_.empty() && batch_.capacity() > kBatchBytes) batch_.shrink_to_fit();
+}
+
+void LogWriter::give_up() {
+  uint64_t lines = static_cast<uint64_t>(std::count(batch_.begin(), batch_.end(), '\n'));
+  std::string().swap(batch_);
+  if (lines == 0) return;
+  lines += make_room(kMaxNoteBytes);
+  append(Stream::kStderr, 'F',
+         "ocup: " + std::to_string(lines) + " lines are missing here: " + errno_text(refusal_));
+  flush();
   batch_.clear();
-  if (batch_.capacity() > kBatchBytes) batch_.shrink_to_fit();
+}
+
+/** Takes back the last records, `bytes` or a little more; returns how many. */
+uint64_t LogWriter::make_room(size_t bytes) {
+  std::string tail(std::min<uint64_t>(size_, kMaxLineBytes + kMaxNoteBytes), '\0');
+  const uint64_t from = size_ - tail.size();
+  const ssize_t count = ::pread(fd_.get(), tail.data(), tail.size(), static_cast<off_t>(from));
+  if (count != static_cast<ssize_t>(tail.size()) || tail.size() <= bytes) return 0;
+  const size_t cut = tail.rfind('\n', tail.size() - bytes - 1);
+  if (cut == std::string::npos) return 0;
+  if (::ftruncate(fd_.get(), static_cast<off_t>(from + cut + 1)) < 0) return 0;
+  size_ = from + cut + 1;
+  const std::string_view taken = std::string_view(tail).substr(cut + 1);
+  return static_cast<uint64_t>(std::count(taken.begin(), taken.end(), '\n'));
 }
 
 /** Returns how many bytes of whole records are in the file. */
@@ -127,7 +142,7 @@ size_t LogWriter::write_batch(std::string_view batch) {
     const ssize_t count = retry_interrupted(
         [&] { return ::write(fd_.get(), batch.data() + written, batch.size() - written); });
     if (count <= 0) {
-      lost_because_ = count < 0 ? errno : EIO;
+      refusal_ = count < 0 ? errno : EIO;
       const size_t whole = batch.substr(0, written).rfind('\n') + 1;  // npos + 1 is 0
       drop_torn_record(batch.substr(whole, written - whole));
       size_ += whole;
@@ -144,7 +159,7 @@ void LogWriter::drop_torn_record(std::string_view written) {
   struct stat info = {};
   if (::fstat(fd_.get(), &info) < 0) return;
   const off_t size = info.st_size - static_cast<off_t>(written.size());
-  if (size >= 0 && ::ftruncate(fd_.get(), size) < 0) lost_because_ = errno;
+  if (size >= 0 && ::ftruncate(fd_.get(), size) < 0) refusal_ = errno;
 }
 
 void LogWriter::rotate() {
@@ -158,7 +173,7 @@ void LogWriter::rotate() {
   try {
     open();
   } catch (const SysError& error) {
-    lost_because_ = error.error_number();
+    refusal_ = error.error_number();
     size_ = 0;  // the old file goes on, under its new name, until it is full again
   }
 }

@@ -16,8 +16,7 @@ namespace ocup::shim {
  *     2026-01-01T00:00:00.000000000Z stdout F text
  *
  * `F` ends a line, `P` is a part of 16 KiB of a longer one. Writing blocks, so a slow disk slows
- * the container down and nothing is lost. Where the disk refuses (it is full), records are counted
- * instead and the first that fits again is preceded by one that says how many are missing.
+ * the container down and nothing is lost. What the disk refuses (it is full) is kept for `retry`.
  */
 class LogWriter {
  public:
@@ -27,6 +26,13 @@ class LogWriter {
   void write(Stream stream, std::string_view chunk);
   /** The stream has ended: its last line may lack the newline. */
   void finish(Stream stream);
+
+  /** How much is kept that the disk has not taken. */
+  size_t kept_bytes() const { return batch_.size(); }
+  /** Tries again to write what is kept. */
+  void retry() { flush(); }
+  /** Forgets what is kept, and says in the log how much is missing. */
+  void give_up();
 
   /** Removes the file if nothing was ever written to it. */
   void remove_if_empty();
@@ -38,6 +44,7 @@ class LogWriter {
   void flush();
   size_t write_batch(std::string_view batch);
   void drop_torn_record(std::string_view written);
+  uint64_t make_room(size_t bytes);
   void rotate();
   void open();
 
@@ -49,8 +56,7 @@ class LogWriter {
   std::array<std::string, 2> held_;
   std::string batch_;
   std::string time_;
-  uint64_t lost_ = 0;
-  int lost_because_ = 0;
+  int refusal_ = 0;
 };
 
 }  // namespace ocup::shim

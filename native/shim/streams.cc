@@ -96,11 +96,14 @@ void Outputs::add(Stream stream, UniqueFd fd, bool is_terminal) {
       std::make_unique<OutputStream>(loop_, std::move(fd), is_terminal, std::move(handlers)));
 }
 
-void Outputs::pause() {
+void Outputs::pause(Reason reason) {
+  pauses_ |= reason;
   for (const auto& stream : streams_) stream->pause();
 }
 
-void Outputs::resume() {
+void Outputs::resume(Reason reason) {
+  pauses_ &= ~static_cast<unsigned>(reason);
+  if (pauses_ != 0) return;
   for (const auto& stream : streams_) stream->resume();
 }
 

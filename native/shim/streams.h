@@ -72,8 +72,11 @@ class Outputs {
 
   void add(Stream stream, UniqueFd fd, bool is_terminal);
 
-  void pause();
-  void resume();
+  /** Who cannot take more now. */
+  enum Reason : unsigned { kReader = 1, kDisk = 2 };
+  /** Reads nothing until there is no reason any more. */
+  void pause(Reason reason = kReader);
+  void resume(Reason reason = kReader);
 
   /**
    * The process has ended: calls back once all it wrote was read. Others may hold its output open
@@ -92,6 +95,7 @@ class Outputs {
   OnData on_data_;
   OnEnd on_end_;
   std::deque<std::unique_ptr<OutputStream>> streams_;
+  unsigned pauses_ = 0;
   std::function<void()> on_drained_;
   EventLoop::Timer timer_ = 0;
   uint64_t read_before_ = 0;

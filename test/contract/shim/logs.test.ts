@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import { eventually } from '../../support/eventually.ts';
 import { RUNTIMES, TestShim } from './shim-fixture.ts';
@@ -148,31 +149,43 @@ describe('the log', () => {
     expect(await shim.watch()).toMatchObject({ exitCode: 4 });
   });
 
-  test('on a full disk says how much is missing once there is room', async () => {
+  test('on a full disk makes the container wait for room, and loses nothing', async () => {
     await using disk = smallDisk();
     await using shim = await TestShim.run({
       logPath: join(disk.path, 'log'),
-      isStdinOpen: true,
-      command: 'seq 1 40000; echo waiting > /tmp/full; read line; echo after',
+      command: 'seq 1 40000; echo written > /tmp/written',
     });
-    const upper = join(shim.folder, 'upper/tmp/full');
-    await eventually(() => existsSync(upper), 10_000);
     await eventually(() => statSync(join(disk.path, 'log')).size > 900_000, 10_000);
+    await sleep(500);
+    const written = join(shim.folder, 'upper/tmp/written');
+    expect(existsSync(written)).toBe(false);
     disk.grow();
-    const stream = await shim.stream('attach', { hasStdin: true });
-    await stream.send(0, 'go\n');
-    await shim.watch();
-    stream.close();
+    expect(await shim.watch()).toMatchObject({ exitCode: 0 });
+    expect(existsSync(written)).toBe(true);
+    expect(shim.log().map(([, , text]) => text)).toEqual(
+      Array.from({ length: 40_000 }, (_, index) => String(index + 1)),
+    );
+  });
+
+  test('on a disk that stays full does not keep the end of the container back, and says what is missing', async () => {
+    await using disk = smallDisk();
+    await using shim = await TestShim.run({
+      logPath: join(disk.path, 'log'),
+      command: 'seq 1 40000',
+    });
+    await eventually(() => statSync(join(disk.path, 'log')).size > 900_000, 10_000);
+    process.kill(shim.pid, 'SIGKILL');
+    expect(await shim.watch()).toMatchObject({ exitCode: 137 });
     const log = shim.log();
-    expect(log.pop()).toEqual(['stdout', 'F', 'after']);
-    const note = log.pop();
     const lost = /^ocup: (\d+) lines are missing here: No space left on device$/.exec(
-      note?.[2] ?? '',
+      log.pop()?.[2] ?? '',
     );
     expect(log.map(([, , text]) => text)).toEqual(
-      Array.from({ length: log.length }, (_, i) => String(i + 1)),
+      Array.from({ length: log.length }, (_, index) => String(index + 1)),
     );
-    expect(log.length + Number(lost?.[1])).toBe(40000);
+    // Of those that it had written; the rest it was never rid of.
+    expect(Number(lost?.[1])).toBeGreaterThan(0);
+    expect(log.length + Number(lost?.[1])).toBeLessThan(40_000);
   });
 
   test('that reaches its reader late still reaches it before the exit', async () => {
