@@ -26,6 +26,11 @@ export class LayerProgress {
     this.say('downloading');
   }
 
+  /** What came was wrong: all of it comes once more. */
+  restart(): void {
+    this.currentBytes = 0;
+  }
+
   say(status: LayerStatus): void {
     const { digest, size } = this.layer;
     const isComplete = status !== 'waiting' && status !== 'downloading';

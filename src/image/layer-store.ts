@@ -2,12 +2,17 @@ import { rename, rm } from 'node:fs/promises';
 
 import { syncFolder } from '../base/atomic-file.ts';
 import { cancelled } from '../base/abort.ts';
-import { findErrno } from '../base/errors.ts';
+import { findErrno, messageOf } from '../base/errors.ts';
 import { KeyedMutex } from '../base/keyed-mutex.ts';
 import { Semaphore } from '../base/semaphore.ts';
 import type { Descriptor } from '../model/descriptor.ts';
 import type { Digest } from '../model/digest.ts';
-import { type LayerUnpack, type UnpackLimits, startUnpack } from '../native/layers.ts';
+import {
+  type LayerUnpack,
+  type UnpackLimits,
+  type UnpackResult,
+  startUnpack,
+} from '../native/layers.ts';
 import { removeTree } from '../native/trees.ts';
 import type { PullProgress } from '../model/pull-progress.ts';
 import { FileSync } from './file-sync.ts';
@@ -15,7 +20,7 @@ import { checkLayer, isDamage, shortDigest, unpackError } from './layer-errors.t
 import { LayerProgress } from './layer-progress.ts';
 import type { ImageLayout } from './layout.ts';
 import type { SnapshotStore } from './snapshots.ts';
-import type { Origin } from './source/origin.ts';
+import type { Origin, OriginCall } from './source/origin.ts';
 
 /** A layer that an image needs. */
 export interface LayerPlan {
@@ -152,11 +157,13 @@ export class LayerStore {
     const unpack = startUnpack({ source, blob, target: folder, isBase, limits: this.limits });
     const giveUp = (): void => unpack.cancel();
     call.signal.addEventListener('abort', giveUp, { once: true });
+    let result: UnpackResult | undefined;
     try {
       if (call.signal.aborted) giveUp();
       if (source === undefined) await feed(unpack, layer, progress, call);
       progress.say('unpacking');
-      checkLayer(await unpack.result, plan);
+      result = await unpack.result;
+      checkLayer(result, plan);
       if (blob !== undefined) this.verified.set(layer.digest, blob);
       return { unpack, blob, folder };
     } catch (error) {
@@ -172,6 +179,12 @@ export class LayerStore {
           await rm(source, { force: true });
           return await this.transfer(plan, undefined, context);
         }
+      }
+      const isFalse = source === undefined && isDamage(error) && result?.digest !== layer.digest;
+      const reason = messageOf(unpackError(error, layer));
+      if (isFalse && call.origin.distrust?.(layer, reason, originCall(call)) === true) {
+        progress.restart();
+        return await this.transfer(plan, undefined, context);
       }
       throw call.signal.aborted ? cancelled(call.signal) : unpackError(error, layer);
     } finally {
@@ -205,17 +218,23 @@ async function feed(
   unpack: LayerUnpack,
   layer: Descriptor,
   progress: LayerProgress,
-  { origin, signal, onProgress }: LayerCall,
+  call: LayerCall,
 ): Promise<void> {
   progress.say('downloading');
-  const onRetry = (reason: string, delayMs: number): void =>
-    onProgress({ kind: 'retry', reason, delayMs });
-  for await (const chunk of origin.blob(layer, { signal, onRetry })) {
+  for await (const chunk of call.origin.blob(layer, originCall(call))) {
     await unpack.push(chunk);
     progress.received(chunk.length);
     if (unpack.hasEnded) break; // by an error, which its result tells
   }
   unpack.end();
+}
+
+function originCall({ signal, onProgress }: LayerCall): OriginCall {
+  return {
+    signal,
+    onRetry: (reason, delayMs) => onProgress({ kind: 'retry', reason, delayMs }),
+    onNotice: (message) => onProgress({ kind: 'warning', message }),
+  };
 }
 
 function tellSkipped(

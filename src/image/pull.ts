@@ -45,8 +45,8 @@ const MAX_DEPTH = 4;
  */
 export async function bringIn(context: PullContext): Promise<Descriptor> {
   const { origin, signal, onProgress } = context;
-  const target = await resolveTarget(context);
-  const { manifest, config } = await selectImage(target, context);
+  const { target, chosen } = await resolveImage(context);
+  const { manifest, config } = chosen;
   checkPlatform(config, context);
   const plans = planLayers(manifest, config, context.name);
   const totalBytes = manifest.layers.reduce((sum, layer) => sum + layer.size, 0);
@@ -54,6 +54,21 @@ export async function bringIn(context: PullContext): Promise<Descriptor> {
   await context.lease.protect(plans.flatMap((plan) => [plan.layer.digest, plan.chainId]));
   await context.layers.ensure(plans, { origin, signal, onProgress });
   return target.descriptor;
+}
+
+/** What the name stands for is asked once more where a mirror had said something that does not exist. */
+async function resolveImage(
+  context: PullContext,
+): Promise<{ readonly target: OriginTarget; readonly chosen: Chosen }> {
+  for (;;) {
+    const target = await resolveTarget(context);
+    try {
+      return { target, chosen: await selectImage(target, context) };
+    } catch (error) {
+      const isMisled = isOcupError(error, 'E_IMAGE_NOT_FOUND') && context.origin.isMisled?.();
+      if (isMisled !== true) throw error;
+    }
+  }
 }
 
 /** What the origin's name stands for. @throws E_IMAGE_…, E_CANCELLED */

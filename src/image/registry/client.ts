@@ -1,15 +1,15 @@
 import type { Readable } from 'node:stream';
 
-import { OcupError, isOcupError } from '../../base/errors.ts';
 import type { Descriptor } from '../../model/descriptor.ts';
-import { type Digest, parseDigest } from '../../model/digest.ts';
-import { type Reference, formatFamiliarReference } from '../../model/reference.ts';
-import { ACCEPTED_MEDIA_TYPES, MAX_DOCUMENT_BYTES, checkDigest, digestOf } from '../documents.ts';
+import type { Digest } from '../../model/digest.ts';
+import type { Reference } from '../../model/reference.ts';
+import { MAX_DOCUMENT_BYTES, checkDigest, digestOf } from '../documents.ts';
 import { Authenticator, sendAuthorized } from './authenticator.ts';
 import { type Credential, CredentialStore } from './credentials.ts';
 import { type RegistryHost, registryHost } from './hosts.ts';
 import { Http, type HttpRequest, type HttpResponse, header, readBody } from './http.ts';
-import { Mirrors } from './mirrors.ts';
+import { checkAsked, findDigest, manifestQuery, mediaTypeOf } from './manifest-answer.ts';
+import { type MirrorCall, Mirrors } from './mirrors.ts';
 import { noticesOf } from './rate-limit.ts';
 import { isTransientStatus, registryError } from './registry-error.ts';
 import { TransientError, findErrorCode, retrying } from './retry.ts';
@@ -93,22 +93,12 @@ export class RegistryClient {
    * @throws E_IMAGE_NOT_FOUND, E_IMAGE_DENIED, E_IMAGE_REGISTRY, E_IMAGE_DIGEST, E_CANCELLED
    */
   resolve(reference: Reference, options: CallOptions): Promise<Resolved> {
+    const wanted = reference.digest ?? reference.tag ?? 'latest';
     return this.retrying(options, async () => {
-      const wanted = reference.digest ?? reference.tag ?? 'latest';
-      const response = await this.askManifest(reference, 'HEAD', wanted, options.signal);
-      if (isTransientStatus(response.status)) {
-        throw await registryError(response, { kind: 'manifest', reference }, options.signal);
-      }
-      response.body.destroy();
-      const digest = findDigest(response);
-      const size = Number(header(response, 'content-length') ?? 'NaN');
-      const mediaType = mediaTypeOf(response);
-      const isComplete = Number.isSafeInteger(size) && size > 0 && mediaType !== '';
-      if (response.status === 200 && digest !== undefined && isComplete) {
-        checkAsked(reference, digest);
-        return { descriptor: { mediaType, digest, size }, bytes: undefined };
-      }
-      return this.resolveByGet(reference, wanted, options.signal);
+      const resolved = await this.reading(reference, manifestQuery('HEAD', wanted), options, {
+        read: (response) => this.readHead(reference, response, options.signal),
+      });
+      return resolved ?? this.resolveByGet(reference, wanted, options);
     });
   }
 
@@ -127,14 +117,32 @@ export class RegistryClient {
 
   /** The content of a manifest or index. @throws as `resolve` */
   manifest(reference: Reference, descriptor: Descriptor, options: CallOptions): Promise<Buffer> {
-    return this.retrying(options, async () => {
-      const { digest } = descriptor;
-      const response = await this.askManifest(reference, 'GET', digest, options.signal);
+    const read = async (response: HttpResponse): Promise<Buffer> => {
       if (response.status === 200) noticesOf(response).forEach((text) => options.onNotice?.(text));
       const bytes = await this.readDocument(response, reference, options.signal);
       checkDigest(bytes, descriptor);
       return bytes;
-    });
+    };
+    const query = manifestQuery('GET', descriptor.digest);
+    return this.retrying(options, () => this.reading(reference, query, options, { read }));
+  }
+
+  /** Whether what `resolve` gave came from a mirror that has since turned out to give something else. */
+  isMisled(reference: Reference): boolean {
+    return this.mirrors.isMisled(reference);
+  }
+
+  /**
+   * Says that the bytes of a blob were not what its digest says. True: they came from a mirror, which is passed over
+   * from now on; a further try asks elsewhere.
+   */
+  distrust(reference: Reference, digest: Digest, reason: string, options: MirrorCall): boolean {
+    return this.mirrors.distrust(reference, digest, reason, options);
+  }
+
+  /** Says that reading an answer of `openBlob` came to `error`. True: it was a mirror's; the next place is asked. */
+  passOver(response: HttpResponse, error: unknown, options: MirrorCall): boolean {
+    return this.mirrors.passOver(response, error, options);
   }
 
   /**
@@ -144,13 +152,16 @@ export class RegistryClient {
   async openBlob(
     reference: Reference,
     digest: Digest,
-    options: { readonly offset: number; readonly signal: AbortSignal },
+    options: MirrorCall & { readonly offset: number },
   ): Promise<HttpResponse> {
     const { offset, signal } = options;
     const headers: Record<string, string> = offset > 0 ? { range: `bytes=${offset}-` } : {};
     const query = { method: 'GET', path: `blobs/${digest}`, headers } as const;
-    const response = await this.ask(reference, query, signal);
-    if (response.status === 200 || response.status === 206) return response;
+    const response = await this.ask(reference, query, options);
+    if (response.status === 200 || response.status === 206) {
+      this.mirrors.noteBlob(reference, digest, response);
+      return response;
+    }
     throw await registryError(response, { kind: 'blob', reference }, signal);
   }
 
@@ -215,22 +226,58 @@ export class RegistryClient {
     return retrying(work, { signal, onRetry, baseDelayMs: this.retryDelayMs });
   }
 
-  private askManifest(
+  /** Reads the answer to a query; a mirror's that is of no use is passed over, and the next place is asked. */
+  private async reading<T>(
     reference: Reference,
-    method: 'GET' | 'HEAD',
-    wanted: string,
-    signal: AbortSignal,
-  ): Promise<HttpResponse> {
-    const headers = { accept: ACCEPTED_MEDIA_TYPES.join(', ') };
-    return this.ask(reference, { method, path: `manifests/${wanted}`, headers }, signal);
+    query: Query,
+    call: MirrorCall,
+    { read }: { readonly read: (response: HttpResponse) => Promise<T> },
+  ): Promise<T> {
+    for (;;) {
+      const response = await this.ask(reference, query, call);
+      try {
+        return await read(response);
+      } catch (error) {
+        if (!this.mirrors.passOver(response, error, call)) throw error;
+      }
+    }
   }
 
-  private async resolveByGet(
+  /** What an answer to HEAD says; undefined: not enough. */
+  private async readHead(
+    reference: Reference,
+    response: HttpResponse,
+    signal: AbortSignal,
+  ): Promise<Resolved | undefined> {
+    if (isTransientStatus(response.status)) {
+      throw await registryError(response, { kind: 'manifest', reference }, signal);
+    }
+    response.body.destroy();
+    const digest = findDigest(response);
+    const size = Number(header(response, 'content-length') ?? 'NaN');
+    const mediaType = mediaTypeOf(response);
+    const isComplete = Number.isSafeInteger(size) && size > 0 && mediaType !== '';
+    if (response.status !== 200 || digest === undefined || !isComplete) return undefined;
+    checkAsked(reference, digest);
+    this.mirrors.noteResolver(reference, response);
+    return { descriptor: { mediaType, digest, size }, bytes: undefined };
+  }
+
+  private resolveByGet(
     reference: Reference,
     wanted: string,
+    options: MirrorCall,
+  ): Promise<Resolved> {
+    return this.reading(reference, manifestQuery('GET', wanted), options, {
+      read: (response) => this.readResolved(reference, response, options.signal),
+    });
+  }
+
+  private async readResolved(
+    reference: Reference,
+    response: HttpResponse,
     signal: AbortSignal,
   ): Promise<Resolved> {
-    const response = await this.askManifest(reference, 'GET', wanted, signal);
     const mediaType = mediaTypeOf(response);
     const stated = findDigest(response);
     const bytes = await this.readDocument(response, reference, signal);
@@ -238,6 +285,7 @@ export class RegistryClient {
     const descriptor = { mediaType, digest, size: bytes.length };
     if (stated !== undefined) checkDigest(bytes, { ...descriptor, digest: stated });
     checkAsked(reference, digest);
+    this.mirrors.noteResolver(reference, response);
     return { descriptor, bytes };
   }
 
@@ -251,14 +299,18 @@ export class RegistryClient {
   }
 
   /** Asks the mirrors, and the registry itself when none of them has an answer. */
-  private async ask(
-    reference: Reference,
-    query: Query,
-    signal: AbortSignal,
-  ): Promise<HttpResponse> {
+  private async ask(reference: Reference, query: Query, call: MirrorCall): Promise<HttpResponse> {
     const way = await this.settings.find(reference);
-    const answer = await this.mirrors.ask(way, query, signal);
-    return answer ?? this.askUpstream(reference, query, signal);
+    const answer = await this.mirrors.ask(way, query, call);
+    if (answer !== undefined) return answer;
+    try {
+      const response = await this.askUpstream(reference, query, call.signal);
+      if (isTransientStatus(response.status)) this.mirrors.forgive(way);
+      return response;
+    } catch (error) {
+      if (error instanceof TransientError) this.mirrors.forgive(way);
+      throw error;
+    }
   }
 
   /** Of an insecure registry it is not known whether it speaks TLS: plain HTTP is tried first. */
@@ -323,28 +375,4 @@ export class RegistryClient {
       signal,
     });
   }
-}
-
-function mediaTypeOf(response: HttpResponse): string {
-  return (header(response, 'content-type') ?? '').replace(/\s*;.*$/, '').toLowerCase();
-}
-
-/** Undefined where the registry does not say, or names an algorithm that is not ours. */
-function findDigest(response: HttpResponse): Digest | undefined {
-  const text = header(response, 'docker-content-digest');
-  if (text === undefined) return undefined;
-  try {
-    return parseDigest(text);
-  } catch (error) {
-    if (isOcupError(error, 'E_IMAGE_DIGEST')) return undefined;
-    throw error;
-  }
-}
-
-function checkAsked(reference: Reference, digest: Digest): void {
-  if (reference.digest === undefined || reference.digest === digest) return;
-  throw new OcupError(
-    'E_IMAGE_DIGEST',
-    `registry answers ${formatFamiliarReference(reference)} with another digest: ${digest}`,
-  );
 }

@@ -11,7 +11,7 @@ const PROGRESS_BYTES = 1024 * 1024;
 
 /**
  * The bytes of a blob, in order and each once, whatever becomes of the connections: what breaks off goes on where it
- * stopped, also with a registry that always begins at the start. Never yields more than `descriptor.size` bytes; whoever
+ * stopped, also with a registry that always begins at the start, and at the next place where a mirror is at fault. Never yields more than `descriptor.size` bytes; whoever
  * reads checks the digest.
  *
  * @throws E_IMAGE_NOT_FOUND, E_IMAGE_DENIED, E_IMAGE_REGISTRY, E_IMAGE_DIGEST for a wrong size, E_CANCELLED
@@ -29,9 +29,10 @@ export async function* readBlob(
   let countedFrom = 0;
   while (offset < descriptor.size) {
     const url = elsewhere[0];
+    let response: HttpResponse | undefined;
     try {
-      const at = { offset, signal };
-      const response = await (url === undefined
+      const at = { offset, signal, onNotice: options.onNotice };
+      response = await (url === undefined
         ? client.openBlob(reference, descriptor.digest, at)
         : client.openUrl(url, reference, at));
       for await (const chunk of readFrom(response, descriptor, offset, signal)) {
@@ -45,7 +46,11 @@ export async function* readBlob(
         elsewhere.shift();
         continue;
       }
-      if (offset - countedFrom >= PROGRESS_BYTES) retries.reset();
+      const isProgress = offset - countedFrom >= PROGRESS_BYTES;
+      if (response !== undefined && !isProgress && client.passOver(response, error, options)) {
+        continue;
+      }
+      if (isProgress) retries.reset();
       countedFrom = offset;
       await retries.pause(error);
     }

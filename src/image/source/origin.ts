@@ -25,5 +25,9 @@ export interface Origin {
   document(descriptor: Descriptor, call: OriginCall): Promise<Buffer>;
   /** A layer's bytes, not verified. @throws E_IMAGE_… */
   blob(descriptor: Descriptor, call: OriginCall): AsyncIterable<Buffer>;
+  /** Says that the bytes of a blob were wrong. True: another try gets them from another place. */
+  distrust?(descriptor: Descriptor, reason: string, call: OriginCall): boolean;
+  /** Whether what `resolve` gave was wrong, and another try may give something else. */
+  isMisled?(): boolean;
   close(): Promise<void>;
 }

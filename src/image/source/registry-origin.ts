@@ -1,4 +1,4 @@
-import { OcupError } from '../../base/errors.ts';
+import { OcupError, messageOf } from '../../base/errors.ts';
 import type { Reference } from '../../model/reference.ts';
 import { ACCEPTED_MEDIA_TYPES, MAX_DOCUMENT_BYTES, checkDigest } from '../documents.ts';
 import type { RegistryClient } from '../registry/client.ts';
@@ -19,13 +19,22 @@ export function registryOrigin(client: RegistryClient, reference: Reference): Or
           `cannot read ${descriptor.digest}: it is larger than ${MAX_DOCUMENT_BYTES} bytes`,
         );
       }
-      const chunks: Buffer[] = [];
-      for await (const chunk of readBlob(client, reference, descriptor, call)) chunks.push(chunk);
-      const bytes = Buffer.concat(chunks);
-      checkDigest(bytes, descriptor);
-      return bytes;
+      for (;;) {
+        const chunks: Buffer[] = [];
+        for await (const chunk of readBlob(client, reference, descriptor, call)) chunks.push(chunk);
+        const bytes = Buffer.concat(chunks);
+        try {
+          checkDigest(bytes, descriptor);
+          return bytes;
+        } catch (error) {
+          const { digest } = descriptor;
+          if (!client.distrust(reference, digest, messageOf(error), call)) throw error;
+        }
+      }
     },
     blob: (descriptor, call) => readBlob(client, reference, descriptor, call),
+    distrust: ({ digest }, reason, call) => client.distrust(reference, digest, reason, call),
+    isMisled: () => client.isMisled(reference),
     close: () => Promise.resolve(),
   };
 }

@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { build } from 'esbuild';
 import { digestOf } from '../../../src/image/documents.ts';
 import { readFile } from 'node:fs/promises';
+import { PRUNE_ALL } from '../../../src/model/prune-filter.ts';
 import { addImage, layersOf } from '../../support/image-fixture.ts';
 import { ImagesHome } from '../../support/images-home.ts';
 import { TestRegistry } from '../../support/test-registry.ts';
@@ -17,6 +18,9 @@ const CHILD = resolve(
   import.meta.dirname,
   `../../../node_modules/.cache/pull-child-${process.pid}.mjs`,
 );
+
+/** How many moments of one pull are tried. */
+const ROUNDS = 10;
 
 let home: ImagesHome;
 let registry: TestRegistry;
@@ -88,11 +92,7 @@ describe('a process that is killed while it pulls', () => {
     const other = new ImagesHome();
     try {
       for (let round = 0; round < 12; round += 1) {
-        const child = spawn(process.execPath, [CHILD, other.dataDir, name], {
-          stdio: ['ignore', 'pipe', 'inherit'],
-          env: { ...process.env, NODE_OPTIONS: '' },
-        });
-        await killAfter(child, round * 12);
+        await killAfter(startChild(other.dataDir, name), round * 12);
         await expectValid(other.dataDir, complete);
         if (round % 3 === 2)
           await rm(join(other.dataDir, 'snapshots'), { recursive: true, force: true });
@@ -104,6 +104,45 @@ describe('a process that is killed while it pulls', () => {
       expect(other.images.layerPaths(image)).toHaveLength(3);
     } finally {
       await other.close();
+    }
+  });
+});
+
+describe('a store whose process was killed', () => {
+  test('at whatever moment of a pull: verify finds nothing, a pull completes it, prune leaves nothing', async () => {
+    const name = `${registry.host}/app:1`;
+    const spare = new ImagesHome();
+    try {
+      const whole = startChild(spare.dataDir, name);
+      await new Promise((done) => whole.stdout?.once('data', done));
+      const startedAt = performance.now();
+      await new Promise((done) => whole.once('close', done));
+      const longestMs = performance.now() - startedAt;
+      const signal = new AbortController().signal;
+      let named = 0;
+      for (let round = 0; round < ROUNDS; round += 1) {
+        const other = new ImagesHome();
+        try {
+          await killAfter(startChild(other.dataDir, name), (longestMs * round) / ROUNDS);
+          await other.open();
+          expect(await other.leftovers()).toEqual([]);
+          const { findings } = await other.images.verify({ repairs: true, signal });
+          expect(findings).toEqual([]);
+          named += (await other.images.list()).length;
+          expect(await other.images.damaged()).toEqual([]);
+          const image = await other.pull(name, { policy: 'missing' });
+          expect(other.images.layerPaths(image)).toHaveLength(3);
+          const checked = await other.images.verify({ repairs: false, signal });
+          expect(checked).toMatchObject({ findings: [], checked: { blobs: 3, snapshots: 3 } });
+          await other.images.prune({ all: true, filter: PRUNE_ALL });
+          expect([...(await other.blobs()), ...(await other.snapshots())]).toEqual([]);
+        } finally {
+          await other.close();
+        }
+      }
+      expect(named).toBeLessThan(ROUNDS);
+    } finally {
+      await spare.close();
     }
   });
 });
@@ -170,6 +209,13 @@ describe('a full disk with a file system of its own', () => {
     }
   });
 });
+
+function startChild(dataDir: string, name: string): ChildProcess {
+  return spawn(process.execPath, [CHILD, dataDir, name], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, NODE_OPTIONS: '' },
+  });
+}
 
 /** Kills it so many milliseconds after it began to pull, unless it has ended. */
 async function killAfter(child: ChildProcess, ms: number): Promise<void> {

@@ -1,4 +1,5 @@
-import { createServer } from 'node:http';
+import { randomBytes } from 'node:crypto';
+import { type IncomingMessage, type ServerResponse, createServer } from 'node:http';
 import { type AddressInfo, type Socket, connect } from 'node:net';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -6,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Image } from '../../../src/model/image.ts';
 import { addImage, layersOf } from '../../support/image-fixture.ts';
 import { ImagesHome } from '../../support/images-home.ts';
-import { TestRegistry } from '../../support/test-registry.ts';
+import { type Misbehaviour, TestRegistry, refuse } from '../../support/test-registry.ts';
 
 let home: ImagesHome;
 let mirror: TestRegistry;
@@ -187,6 +188,137 @@ describe('registries.conf', () => {
   });
 });
 
+describe('a mirror that does wrong', () => {
+  let digest: string;
+
+  beforeEach(() => {
+    const layers = layersOf([{ path: 'name', content: randomBytes(2_000_000) }]);
+    const image = addImage(other.store, { layers });
+    digest = image.digest;
+    other.store.tags.set('team/app:1', image);
+    mirror.store.tags.set('team/app:1', image);
+    for (const [key, bytes] of other.store.blobs) mirror.store.blobs.set(key, bytes);
+  });
+
+  const settings: Record<string, () => Promise<void>> = {
+    'hosts.toml': () =>
+      configure(
+        'containerd/certs.d/registry.example/hosts.toml',
+        `server = "http://${other.host}"
+         [host."http://${mirror.host}"]
+        `,
+      ),
+    'registries.conf': () =>
+      configure(
+        'containers/registries.conf',
+        `[[registry]]
+         prefix = "registry.example"
+         location = "${other.host}"
+         [[registry.mirror]]
+         location = "${mirror.host}"
+         insecure = true
+        `,
+      ),
+  };
+  const isOf = (request: IncomingMessage, kind: string): boolean =>
+    request.method === 'GET' && (request.url ?? '').includes(`/${kind}/`);
+  const wrongs: Record<string, { readonly says: RegExp; readonly misbehave: Misbehaviour }> = {
+    'answers everything with 500': {
+      says: /answers with status 500$/,
+      misbehave: (_, response) => fails(response, 500),
+    },
+    'answers blobs with 503': {
+      says: /answers with status 503$/,
+      misbehave: (request, response) => isOf(request, 'blobs') && fails(response, 503),
+    },
+    'gives other manifests': {
+      says: /digest/,
+      misbehave: (request, response) => isOf(request, 'manifests') && send(response, '{"no":1}'),
+    },
+    'gives other blobs of the same size': {
+      says: /digest/,
+      misbehave: (request, response) => {
+        const bytes = blobOf(request);
+        return bytes !== undefined && send(response, Buffer.alloc(bytes.length, 'x'));
+      },
+    },
+    'gives longer blobs': {
+      says: /bytes instead of/,
+      misbehave: (request, response) => {
+        const bytes = blobOf(request);
+        return bytes !== undefined && send(response, Buffer.concat([bytes, Buffer.from('x')]));
+      },
+    },
+    'closes in the middle of manifests': {
+      says: /cannot reach/,
+      misbehave: (request, response) =>
+        isOf(request, 'manifests') && breakOff(response, Buffer.from('{"schema'), 500),
+    },
+    'closes in the middle of blobs': {
+      says: /cannot reach|ends after/,
+      misbehave: (request, response) => {
+        const bytes = blobOf(request);
+        return bytes !== undefined && breakOff(response, bytes.subarray(0, 100), bytes.length);
+      },
+    },
+    'names a digest that does not exist': {
+      says: /digest/,
+      misbehave: (request, response) => {
+        if (!(request.url ?? '').includes('/manifests/')) return false;
+        response.setHeader('docker-content-digest', `sha256:${'0'.repeat(64)}`);
+        response.setHeader('content-type', 'application/vnd.oci.image.manifest.v1+json');
+        return send(response, Buffer.alloc(300, 'x'));
+      },
+    },
+  };
+
+  function blobOf(request: IncomingMessage): Buffer | undefined {
+    const found = /\/blobs\/([^?]+)/.exec(request.url ?? '')?.[1];
+    return found === undefined ? undefined : mirror.store.blobs.get(found);
+  }
+
+  for (const [file, write] of Object.entries(settings)) {
+    for (const [wrong, { says, misbehave }] of Object.entries(wrongs)) {
+      test(`and ${wrong} is passed over, which is said in one line (${file})`, async () => {
+        await write();
+        mirror.misbehave = misbehave;
+        const image = await pull('registry.example/team/app:1');
+        expect(image.manifestDigest).toBe(digest);
+        const said = home.progress.filter((one) => one.kind === 'warning');
+        expect(said).toHaveLength(1);
+        expect(said[0]?.message).toMatch(says);
+        expect(said[0]?.message).toMatch(`mirror ${mirror.host} is passed over: `);
+        expect(said[0]?.message).not.toContain('\n');
+        expect(home.progress.filter((one) => one.kind === 'retry')).toEqual([]);
+        const { findings } = await home.images.verify({
+          repairs: false,
+          signal: new AbortController().signal,
+        });
+        expect(findings).toEqual([]);
+        expect(await home.leftovers()).toEqual([]);
+      });
+    }
+  }
+
+  test('is asked again where the registry cannot be reached either', async () => {
+    await configure(
+      'docker/daemon.json',
+      JSON.stringify({ 'registry-mirrors': [`http://${mirror.host}`] }),
+    );
+    mirror.store.tags.set('library/app:1', mirror.store.tags.get('team/app:1') ?? fail());
+    let failures = 0;
+    mirror.misbehave = (request, response) => {
+      if (blobOf(request) === undefined || failures >= 2) return false;
+      failures += 1;
+      return fails(response, 503);
+    };
+    const proxy = { HTTPS_PROXY: 'http://127.0.0.1:1' }; // nobody is there
+    expect((await pull('app:1', proxy)).manifestDigest).toBe(digest);
+    expect(home.progress.filter((one) => one.kind === 'warning')).toHaveLength(1);
+    expect(home.progress.filter((one) => one.kind === 'retry').length).toBeGreaterThan(0);
+  });
+});
+
 describe('a proxy', () => {
   test('is used for what is not exempt, and told its own credentials only', async () => {
     const digest = serve(mirror, 'team/app:1');
@@ -210,6 +342,24 @@ describe('a proxy', () => {
     }
   });
 });
+
+function send(response: ServerResponse, body: string | Buffer): true {
+  response.writeHead(200, { 'content-length': Buffer.byteLength(body) });
+  response.end(response.req.method === 'HEAD' ? undefined : body);
+  return true;
+}
+
+function fails(response: ServerResponse, status: number): true {
+  refuse(response, status, 'UNKNOWN', 'broken');
+  return true;
+}
+
+/** Promises `length` bytes and closes the connection after `part`. */
+function breakOff(response: ServerResponse, part: Buffer, length: number): true {
+  response.writeHead(200, { 'content-length': length });
+  response.write(part, () => response.destroy());
+  return true;
+}
 
 function fail(): never {
   throw new Error('no such image');

@@ -15,6 +15,8 @@ export interface Endpoint {
   readonly pulls: boolean;
   readonly tls: OwnTls | undefined;
   readonly headers: Readonly<Record<string, string>>;
+  /** Whether the next endpoint is the same place by another protocol. */
+  readonly isGuess: boolean;
 }
 
 export interface EndpointOptions {
@@ -28,6 +30,7 @@ export interface EndpointOptions {
   readonly pulls?: boolean;
   readonly tls?: OwnTls | undefined;
   readonly headers?: Readonly<Record<string, string>>;
+  readonly isGuess?: boolean;
 }
 
 /** An endpoint at an address; its API is at `/v2` below that unless told. */
@@ -44,5 +47,6 @@ export function endpointAt(options: EndpointOptions): Endpoint {
     pulls,
     tls,
     headers,
+    isGuess: options.isGuess ?? false,
   };
 }

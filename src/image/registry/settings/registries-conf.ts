@@ -141,6 +141,7 @@ function mirrorOf(
       isInsecure,
       resolves: isAsked,
       pulls: isAsked,
+      isGuess: isInsecure && scheme === 'https',
     }),
   );
 }
