@@ -3,6 +3,7 @@ import { unreachable } from '../base/unreachable.ts';
 import { resolveHealthcheck } from '../bundle/healthcheck.ts';
 import type { Container } from '../model/container.ts';
 import type { ContainerEvent } from '../model/event.ts';
+import type { ProbeResult } from '../model/healthcheck.ts';
 import type { ShimExit } from '../wire/shim.ts';
 import type { ContainerContext } from './container-context.ts';
 import { toContainer } from './container-view.ts';
@@ -43,6 +44,15 @@ export class SupervisedContainer {
   private readonly health: HealthMonitor;
   private isGone = false;
   private isReleasing = false;
+  /** What the last view was made from. */
+  private seen:
+    | {
+        readonly record: ContainerRecord;
+        readonly life: Life;
+        readonly probes: readonly ProbeResult[];
+        readonly view: Container;
+      }
+    | undefined;
   /** Ends the watch and the probes of the process that runs. */
   private running: AbortController | undefined;
   private restartTimer: NodeJS.Timeout | undefined;
@@ -105,8 +115,15 @@ export class SupervisedContainer {
     return this.isGone;
   }
 
+  /** The same object as long as nothing has changed: lists of many containers are asked for again and again. */
   view(): Container {
-    return toContainer(this.record, this.life, this.health);
+    const { record, life } = this;
+    const { probes } = this.health;
+    const { seen } = this;
+    if (seen?.record === record && seen.life === life && seen.probes === probes) return seen.view;
+    const view = toContainer(record, life, this.health);
+    this.seen = { record, life, probes, view };
+    return view;
   }
 
   /** Calls back after each change; gives a function that ends it. */

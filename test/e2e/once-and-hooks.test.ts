@@ -100,13 +100,31 @@ describe('services that work once, and hooks', () => {
     expect((await ocup('ps', '--services')).stdout).toBe('app\n');
   });
 
+  test('an attached up shows what hooks write, beside the container they are of', async () => {
+    const short = compose({ hook: 'echo one; echo two >&2; printf three' });
+    await write(short.replace('sleep 1000', 'sleep 1'));
+    const { stdout, stderr } = await ocup('up', '--no-deps', 'app');
+    expect(stdout).toMatch(/^app-1 -> +\| one$/m);
+    expect(stdout).toMatch(/^app-1 -> +\| three$/m);
+    expect(stderr).toMatch(/^app-1 -> +\| two$/m);
+  });
+
+  test('an attached up that is to end with a dependency starts nothing after it', async () => {
+    await write(compose());
+    const options = ['-t', '0', '--exit-code-from', 'each'];
+    expect((await home.run(['up', ...options, 'app', 'each'], { cwd: project })).code).toBe(0);
+    expect((await ocup('ps', '-q')).stdout).toBe('');
+    await ocup('up', '-d', '--wait');
+  });
+
   test('stop runs pre_stop before the end, kill does not', async () => {
-    const before = await readFile(join(project, 'out/hooks'), 'utf8');
+    const stops = async (): Promise<number> =>
+      (await readFile(join(project, 'out/hooks'), 'utf8')).split('stopping').length - 1;
+    const before = await stops();
     await ocup('stop', 'app');
-    const after = await readFile(join(project, 'out/hooks'), 'utf8');
-    expect(after).toBe(`${before}stopping\n`);
-    await ocup('start', 'app').catch(() => undefined);
+    expect(await stops()).toBe(before + 1);
+    await ocup('start', 'app');
     await ocup('kill', 'app');
-    expect(await readFile(join(project, 'out/hooks'), 'utf8')).toBe(after);
+    expect(await stops()).toBe(before + 1);
   });
 });

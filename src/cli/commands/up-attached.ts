@@ -70,14 +70,15 @@ export async function runAttached(
   const unsubscribe = context.onSignal(() => ending.onInterrupt());
   try {
     await monitor.open();
-    await attach(session, plan, { ...options, monitor, printer });
+    const { signal } = ending;
+    await ending.during(attach(session, plan, { ...options, monitor, printer, signal }));
     await monitor.waitForEnd();
     await ending.stopped();
     return ending.exitCode();
   } catch (error) {
-    if (ending.isInterrupted && isOcupError(error)) {
+    if (ending.hasBegun && isOcupError(error)) {
       await ending.stopped();
-      return INTERRUPTED;
+      return ending.exitCode();
     }
     throw error;
   } finally {
@@ -90,10 +91,14 @@ export async function runAttached(
 async function attach(
   session: Session,
   plan: Plan,
-  options: AttachOptions & { readonly monitor: RunMonitor; readonly printer: LogPrinter },
+  options: AttachOptions & {
+    readonly monitor: RunMonitor;
+    readonly printer: LogPrinter;
+    /** What has not been started by then is not started any more. */
+    readonly signal: AbortSignal;
+  },
 ): Promise<void> {
-  const { client, monitor, printer, project } = options;
-  const { signal } = session;
+  const { client, monitor, printer, project, signal } = options;
   const { containers } = await observe(client, project.name, { signal });
   const attached = containers.filter(
     (item) => options.watched.has(serviceOf(item)) && !isOneOff(item),
@@ -109,6 +114,7 @@ async function attach(
     signal,
     parallel: session.globals.parallel,
     timeline: options.timeline,
+    onHookLine: (container, line) => printer.printHook(toLogSource(container), line),
     onDone(action, result) {
       if (action.kind === 'container.start' && result !== undefined) {
         monitor.onStarted(toLogSource(result));
@@ -119,7 +125,12 @@ async function attach(
 
 /** How an attached `up` comes to its end, and with which exit code. */
 class Ending {
-  isInterrupted = false;
+  private isInterrupted = false;
+  /** Breaks off what is still to be started. */
+  private readonly halt = new AbortController();
+  /** Resolves when nothing is being started any more. */
+  private started: Promise<void> = Promise.resolve();
+  private isStarting = false;
   private readonly session: Session;
   private readonly options: AttachOptions;
   private stopping: Promise<void> | undefined;
@@ -131,6 +142,26 @@ class Ending {
   constructor(session: Session, options: AttachOptions) {
     this.session = session;
     this.options = options;
+  }
+
+  /** Aborts when nothing more is to be started. */
+  get signal(): AbortSignal {
+    return AbortSignal.any([this.session.signal, this.halt.signal]);
+  }
+
+  get hasBegun(): boolean {
+    return this.stopping !== undefined;
+  }
+
+  /** A stop waits for these starts: what is begun is seen to its end, and stopped then. */
+  during(starts: Promise<void>): Promise<void> {
+    this.isStarting = true;
+    this.started = starts
+      .catch(() => undefined)
+      .then(() => {
+        this.isStarting = false;
+      });
+    return starts;
   }
 
   onExit(exit: FinalExit): void {
@@ -152,10 +183,14 @@ class Ending {
       const orderly = this.stopping;
       this.impatience.abort();
       const { signal } = new AbortController();
-      const kill = this.carryOut('kill', signal, (items) =>
-        changeActions(items, { kind: 'kill', signal: 'SIGKILL' }),
-      );
-      this.stopping = Promise.all([orderly, kill]).then(() => undefined);
+      const kill = (): Promise<void> =>
+        this.carryOut('kill', signal, (items) =>
+          changeActions(items, { kind: 'kill', signal: 'SIGKILL' }),
+        );
+      // Again for what was being started at that moment.
+      const late = this.isStarting ? this.started.then(kill) : undefined;
+      const all = [orderly, kill(), late].map((work) => Promise.resolve(work));
+      this.stopping = Promise.all(all).then(() => undefined);
     }
   }
 
@@ -172,8 +207,11 @@ class Ending {
 
   private stop(): void {
     const { timeoutMs } = this.options;
-    this.stopping ??= this.carryOut('stop', this.impatience.signal, (items) =>
-      changeActions(items, { kind: 'stop', timeoutMs }),
+    this.halt.abort();
+    this.stopping ??= this.started.then(() =>
+      this.carryOut('stop', this.impatience.signal, (items) =>
+        changeActions(items, { kind: 'stop', timeoutMs }),
+      ),
     );
   }
 

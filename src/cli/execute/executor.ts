@@ -5,6 +5,7 @@ import type { Edge, PlannedAction } from '../../plan/action.ts';
 import type { SupervisorClient } from '../connection.ts';
 import type { ProgressView } from '../progress/progress.ts';
 import { type ConditionWaiter, conditionWaiter } from './conditions.ts';
+import type { OnHookLine } from './hooks.ts';
 import { runStep, type StepResult } from './steps.ts';
 import { rowOf } from './row.ts';
 import { timeNow, type TimelineRecorder } from './timeline-recorder.ts';
@@ -19,6 +20,8 @@ export interface ExecuteOptions {
   readonly showsCauses?: boolean;
   /** Hears of each action that is done. */
   readonly onDone?: (action: PlannedAction, result: StepResult) => void;
+  /** See `StepContext`. */
+  readonly onHookLine?: OnHookLine | undefined;
   /** Writes down when each action began and ended. */
   readonly timeline?: TimelineRecorder | undefined;
 }
@@ -77,8 +80,8 @@ async function runAction(action: PlannedAction, run: Run): Promise<void> {
     if (signal.aborted) throw cancelled(signal);
     const startMs = timeNow();
     try {
-      const { client, view, showsCauses = false } = options;
-      const result = await runStep(action, { client, view, signal, showsCauses });
+      const { client, view, showsCauses = false, onHookLine } = options;
+      const result = await runStep(action, { client, view, signal, showsCauses, onHookLine });
       options.onDone?.(action, result);
     } catch (error) {
       showFailure(action, error, options.view);

@@ -1,8 +1,17 @@
 import { isOcupError, messageOf, OcupError } from '../../base/errors.ts';
+import { LineSplitter } from '../../base/lines.ts';
 import type { Container, Hook } from '../../model/container.ts';
 import { FRAME } from '../../wire/frames.ts';
 import { parseWireError } from '../../wire/wire-error.ts';
 import type { StepContext } from './steps.ts';
+
+export type HookOwner = Pick<Container, 'id' | 'config'>;
+
+/** Gets a line that a hook of a container wrote. */
+export type OnHookLine = (
+  owner: HookOwner,
+  line: { readonly stream: 'stdout' | 'stderr'; readonly text: string },
+) => void;
 
 /** So much of what a hook writes is told when it fails. */
 const TOLD_BYTES = 2000;
@@ -12,11 +21,12 @@ const TOLD_BYTES = 2000;
  * @throws E_CONTAINER_HOOK for the first one that fails, with the last that it wrote; the container runs on
  */
 export async function runPostStart(
-  { id, config }: Pick<Container, 'id' | 'config'>,
+  owner: Pick<Container, 'id' | 'config'>,
   context: StepContext,
 ): Promise<void> {
+  const { id, config } = owner;
   for (const hook of config.hooks?.postStart ?? []) {
-    await runHook({ hook, kind: 'post_start', container: id, name: config.name }, context);
+    await runHook({ hook, kind: 'post_start', container: id, name: config.name, owner }, context);
   }
 }
 
@@ -42,9 +52,11 @@ interface HookRun {
   readonly kind: 'post_start' | 'pre_stop';
   readonly container: string;
   readonly name: string;
+  /** Whose output it is shown with. */
+  readonly owner?: HookOwner;
 }
 
-async function runHook(run: HookRun, { client, signal }: StepContext): Promise<void> {
+async function runHook(run: HookRun, { client, signal, onHookLine }: StepContext): Promise<void> {
   const { hook, container } = run;
   const stream = await client.stream(
     'container.exec',
@@ -62,11 +74,19 @@ async function runHook(run: HookRun, { client, signal }: StepContext): Promise<v
     { signal },
   );
   let written = '';
+  const lines = { stdout: new LineSplitter(), stderr: new LineSplitter() };
+  const tell = (stream: 'stdout' | 'stderr', texts: readonly string[]): void => {
+    if (run.owner === undefined) return;
+    for (const text of texts) onHookLine?.(run.owner, { stream, text });
+  };
   try {
     for await (const { type, payload } of stream.frames) {
       if (type === FRAME.stdout || type === FRAME.stderr) {
         written = (written + payload.toString('utf8')).slice(-TOLD_BYTES);
+        const name = type === FRAME.stdout ? 'stdout' : 'stderr';
+        tell(name, [...lines[name].push(payload)]);
       } else if (type === FRAME.exit) {
+        for (const name of ['stdout', 'stderr'] as const) tell(name, restOf(lines[name]));
         checkExit(run, payload, written);
         return;
       } else if (type === FRAME.error) {
@@ -77,6 +97,12 @@ async function runHook(run: HookRun, { client, signal }: StepContext): Promise<v
     stream.close();
   }
   throw new OcupError('E_WIRE_CLOSED', `the supervisor hung up during a hook of ${run.name}`);
+}
+
+/** What is left without a newline. */
+function restOf(lines: LineSplitter): readonly string[] {
+  const rest = lines.takeRest().toString('utf8');
+  return rest === '' ? [] : [rest];
 }
 
 function checkExit({ kind, name }: HookRun, payload: Buffer, written: string): void {

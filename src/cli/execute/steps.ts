@@ -3,7 +3,7 @@ import { unreachable } from '../../base/unreachable.ts';
 import type { Container } from '../../model/container.ts';
 import type { PlannedAction } from '../../plan/action.ts';
 import type { SupervisorClient } from '../connection.ts';
-import { runPostStart, runPreStop } from './hooks.ts';
+import { type OnHookLine, runPostStart, runPreStop } from './hooks.ts';
 import { pullImage } from './pull.ts';
 import type { ProgressEvent, ProgressView } from '../progress/progress.ts';
 
@@ -14,6 +14,8 @@ export interface StepContext {
   readonly signal: AbortSignal;
   /** Whether each action is told with its cause. */
   readonly showsCauses?: boolean;
+  /** Gets what hooks write, line by line; without it that is told only of one that fails. */
+  readonly onHookLine?: OnHookLine | undefined;
 }
 
 /** What a step made or changed, where it is a container. */

@@ -28,7 +28,7 @@ export interface LogSource {
   readonly labels: Labels;
 }
 
-export function toLogSource({ id, config }: Container): LogSource {
+export function toLogSource({ id, config }: Pick<Container, 'id' | 'config'>): LogSource {
   return { id, name: config.name, labels: config.labels };
 }
 
@@ -68,6 +68,20 @@ export class LogPrinter {
     const color = COLORS[this.sources.size % COLORS.length] ?? '';
     this.sources.set(source.id, { name, service: source.labels[LABEL.service] ?? '', color });
     this.width = Math.max(this.width, name.length + 1);
+  }
+
+  /** Prints what a hook of a container writes, behind the container's name and `->`, in its colour. */
+  printHook(source: LogSource, line: Pick<LogLine, 'stream' | 'text'>): void {
+    this.register(source);
+    const id = `${source.id} hook`;
+    const parent = this.sources.get(source.id);
+    if (parent !== undefined && !this.sources.has(id)) {
+      const name = `${parent.name} ->`;
+      this.sources.set(id, { ...parent, name });
+      this.width = Math.max(this.width, name.length + 1);
+    }
+    const time = `${new Date(this.context.now()).toISOString().slice(0, -1)}000000Z`;
+    this.print({ id, time, isComplete: true, ...line });
   }
 
   /** Prints a line, once it is complete. */
