@@ -182,7 +182,8 @@ async function spawnSupervisor(
         cwd: '/',
         detached: true,
         // Options of the caller's Node, such as an inspector's port, are not for the daemon.
-        env: { ...context.environment, NODE_OPTIONS: '' },
+        // One heap of the C library for all threads: each of its own would keep what a pull has used.
+        env: { ...context.environment, NODE_OPTIONS: '', MALLOC_ARENA_MAX: '1' },
         stdio: ['ignore', log, log, 'pipe'],
       },
     );
