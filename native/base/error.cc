@@ -1,5 +1,6 @@
 #include "base/error.h"
 
+#include <cerrno>
 #include <cstring>
 
 namespace ocup {
@@ -26,6 +27,8 @@ SysError::SysError(int error_number, std::string_view syscall, std::string_view 
 
 SpecError::SpecError(std::string_view path, std::string_view text)
     : std::runtime_error(spec_message(path, text)), path_(path) {}
+
+bool is_call_refused(int error_number) { return error_number == ENOSYS || error_number == EPERM; }
 
 std::string errno_name(int error_number) {
   const char* name = ::strerrorname_np(error_number);

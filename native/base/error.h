@@ -38,6 +38,12 @@ class UserError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/**
+ * The answer may mean that the call is not to be had at all: ENOSYS of an older kernel or of a
+ * seccomp filter around us, EPERM of filters that say so to every call they do not know.
+ */
+bool is_call_refused(int error_number);
+
 /** `EPERM` for 1; `E#n` for a number the C library does not name. */
 std::string errno_name(int error_number);
 

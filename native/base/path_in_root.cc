@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/path_walk.h"
 
 namespace ocup {
 
@@ -70,7 +71,7 @@ int try_open_in_root(int root_fd, const std::string& path, int flags, mode_t mod
     if (fd >= 0) return static_cast<int>(fd);
     if (errno != EAGAIN && errno != EINTR) break;
   }
-  return -1;
+  return is_call_refused(errno) ? walk_in_root(root_fd, name, flags, mode, resolve) : -1;
 }
 
 UniqueFd open_in_root(int root_fd, const std::string& path, int flags, mode_t mode) {

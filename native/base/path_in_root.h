@@ -13,7 +13,7 @@ namespace ocup {
 /**
  * Opens `path` as a process whose root is `root_fd` would see it: absolute paths and symbolic links
  * resolve inside, `..` at the top stays there, magic links are refused. `flags` gets O_CLOEXEC.
- * Throws SysError. See man 2 openat2, RESOLVE_IN_ROOT (Linux 5.6).
+ * Throws SysError. See man 2 openat2, RESOLVE_IN_ROOT (Linux 5.6); without that call `path_walk.h`.
  */
 UniqueFd open_in_root(int root_fd, const std::string& path, int flags, mode_t mode = 0);
 

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <csignal>
@@ -64,8 +65,8 @@ Pipe make_pipe() {
 
 class Conversation {
  public:
-  Conversation(const Program& program, Pipe& input, Pipe& output, int pidfd)
-      : program_(program), input_(input), output_(output), pidfd_(pidfd) {
+  Conversation(const Program& program, Pipe& input, Pipe& output, const ProcessHandle& process)
+      : program_(program), input_(input), output_(output), process_(process) {
     ::fcntl(input_.write_end.get(), F_SETFL, O_NONBLOCK);
     if (program.input.empty()) input_.write_end.reset();
     if (program.timeout_ms > 0) deadline_ = monotonic_ms() + program.timeout_ms;
@@ -74,15 +75,17 @@ class Conversation {
   /** Feeds and drains the program until it has ended. False: it ran out of time. */
   bool run() {
     for (;;) {
-      const int left = deadline_ < 0 ? -1 : static_cast<int>(deadline_ - monotonic_ms());
+      int left = deadline_ < 0 ? -1 : static_cast<int>(deadline_ - monotonic_ms());
       if (deadline_ >= 0 && left <= 0) return false;
+      const bool is_blind = process_.pidfd() < 0;
+      if (is_blind) left = left < 0 ? kGlanceMs : std::min(left, kGlanceMs);
       pollfd polls[3] = {{input_.write_end.get(), POLLOUT, 0},
                          {output_.read_end.get(), POLLIN, 0},
-                         {pidfd_, POLLIN, 0}};
+                         {process_.pidfd(), POLLIN, 0}};
       if (::poll(polls, 3, left) < 0 && errno != EINTR) throw SysError(errno, "poll");
       if (polls[0].revents != 0) feed();
       if (polls[1].revents != 0) drain();
-      if (polls[2].revents != 0) {
+      if (polls[2].revents != 0 || (is_blind && process_.await_end(0))) {
         if (output_.read_end) ::fcntl(output_.read_end.get(), F_SETFL, O_NONBLOCK);
         while (output_.read_end && drain()) continue;
         return true;
@@ -110,10 +113,12 @@ class Conversation {
   }
 
   static constexpr size_t kMaxOutput = 1u << 20;
+  /** How often a process without a pidfd is looked at. */
+  static constexpr int kGlanceMs = 5;
   const Program& program_;
   Pipe& input_;
   Pipe& output_;
-  int pidfd_;
+  const ProcessHandle& process_;
   int64_t deadline_ = -1;
   size_t written_ = 0;
 };
@@ -151,8 +156,43 @@ UniqueFd open_pidfd(pid_t pid) {
   return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
 }
 
-int signal_pidfd(int pidfd, int signal_number) {
-  return ::syscall(SYS_pidfd_send_signal, pidfd, signal_number, nullptr, 0) < 0 ? errno : 0;
+ProcessHandle::ProcessHandle(pid_t pid) : pid_(pid), fd_(open_pidfd(pid)) {
+  if (fd_ || !is_call_refused(errno)) return;
+  const std::string path = "/proc/" + std::to_string(pid);
+  folder_.reset(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
+int ProcessHandle::signal(int signal_number) const {
+  if (fd_) {
+    if (::syscall(SYS_pidfd_send_signal, fd_.get(), signal_number, nullptr, 0) == 0) return 0;
+    if (!is_call_refused(errno)) return errno;
+  }
+  // Looked at last thing before: what is left of the race is the time between these two calls.
+  if (has_ended()) return ESRCH;
+  return ::kill(pid_, signal_number) < 0 ? errno : 0;
+}
+
+bool ProcessHandle::await_end(int timeout_ms) const {
+  pollfd poll_one = {fd_.get(), POLLIN, 0};
+  if (fd_) return ::poll(&poll_one, 1, timeout_ms) > 0;
+  const int64_t deadline = monotonic_ms() + timeout_ms;
+  while (!has_ended()) {
+    if (monotonic_ms() >= deadline) return false;
+    ::usleep(1000);
+  }
+  return true;
+}
+
+bool ProcessHandle::has_ended() const {
+  if (fd_) return await_end(0);
+  // The folder of a process that is gone stays empty, whoever has the pid by now.
+  const UniqueFd stat(::openat(folder_.get(), "stat", O_RDONLY | O_CLOEXEC));
+  char text[1024];
+  const ssize_t length = stat ? ::read(stat.get(), text, sizeof text - 1) : -1;
+  if (length <= 0) return true;
+  text[length] = '\0';
+  const char* rest = ::strrchr(text, ')');
+  return rest == nullptr || rest[1] == '\0' || rest[2] == 'Z' || rest[2] == 'X';
 }
 
 int wait_for(pid_t pid) {
@@ -219,8 +259,8 @@ ProgramResult run_program(const Program& program) {
     ::signal(SIGPIPE, previous);
     throw SysError(error_number, "exec", program.path);
   }
-  const UniqueFd pidfd = open_pidfd(pid);
-  const bool is_timed_out = !Conversation(program, input, output, pidfd.get()).run();
+  const ProcessHandle process(pid);
+  const bool is_timed_out = !Conversation(program, input, output, process).run();
   if (is_timed_out) ::kill(pid, SIGKILL);
   const int wait_status = wait_for(pid);
   ::signal(SIGPIPE, previous);

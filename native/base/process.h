@@ -29,8 +29,30 @@ std::optional<ProcessStat> find_process(pid_t pid);
 /** A descriptor of the process, or an empty one with errno. See man 2 pidfd_open (Linux 5.3). */
 UniqueFd open_pidfd(pid_t pid);
 
-/** Sends a signal; returns 0 or the errno. */
-int signal_pidfd(int pidfd, int signal_number);
+/**
+ * One process, which is never another one of the same pid: by a pidfd, or by its folder in /proc
+ * where neither the kernel nor a seccomp filter around us allows pidfds.
+ */
+class ProcessHandle {
+ public:
+  /** Empty when there is no such process. */
+  explicit ProcessHandle(pid_t pid);
+
+  explicit operator bool() const { return fd_ || folder_; }
+  /** 0 or the errno: ESRCH when it is gone. */
+  int signal(int signal_number) const;
+  /** True once it has ended; waits no longer than `timeout_ms`. */
+  bool await_end(int timeout_ms) const;
+  /** To be polled for its end; -1 where there are no pidfds: ask `await_end(0)` now and then. */
+  int pidfd() const { return fd_.get(); }
+
+ private:
+  bool has_ended() const;
+
+  pid_t pid_;
+  UniqueFd fd_;
+  UniqueFd folder_;
+};
 
 /** Waits for the child and returns its wait status. Throws SysError. */
 int wait_for(pid_t pid);

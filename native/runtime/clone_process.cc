@@ -39,7 +39,10 @@ long clone3(uint64_t flags, int exit_signal) {
   struct clone_args arguments = {};
   arguments.flags = flags;
   arguments.exit_signal = static_cast<uint64_t>(exit_signal);
-  return ::syscall(SYS_clone3, &arguments, sizeof arguments);
+  const long pid = ::syscall(SYS_clone3, &arguments, sizeof arguments);
+  if (pid >= 0 || !is_call_refused(errno)) return pid;
+  // The older call shares its flags, has its exit signal among them, and no pointers here.
+  return ::syscall(SYS_clone, flags | static_cast<uint64_t>(exit_signal), 0ul, 0ul, 0ul, 0ul);
 }
 
 long clone_into_cgroup(uint64_t flags, int cgroup) {

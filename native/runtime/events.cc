@@ -4,6 +4,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <ctime>
@@ -118,18 +119,23 @@ int64_t now_ms() {
   return int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1000000;
 }
 
+/** How often a process without a pidfd is looked at. */
+constexpr int64_t kGlanceMs = 100;
+
 /** Prints until the first process ends. */
-void follow(const ContainerState& state, const UniqueFd& process, int interval_ms) {
+void follow(const ContainerState& state, const ProcessHandle& process, int interval_ms) {
   OutOfMemory out_of_memory(state.cgroup);
   int64_t next = now_ms() + interval_ms;
   for (;;) {
-    pollfd polls[2] = {{out_of_memory.fd(), POLLIN, 0}, {process.get(), POLLIN, 0}};
-    const int64_t left = next - now_ms();
+    pollfd polls[2] = {{out_of_memory.fd(), POLLIN, 0}, {process.pidfd(), POLLIN, 0}};
+    int64_t left = next - now_ms();
+    const bool is_blind = process.pidfd() < 0;
+    if (is_blind) left = std::min(left, kGlanceMs);
     const int ready = ::poll(polls, 2, left > 0 ? static_cast<int>(left) : 0);
     if (ready < 0 && errno != EINTR) throw SysError(errno, "poll");
     if (polls[0].revents != 0 && out_of_memory.has_happened()) print_event(state.id, "oom", "");
-    if (polls[1].revents != 0) return;
-    if (ready == 0) {
+    if (polls[1].revents != 0 || (is_blind && process.await_end(0))) return;
+    if (ready == 0 && now_ms() >= next) {
       print_event(state.id, "stats", cgroup_stats(state.cgroup));
       next += interval_ms;
     }
@@ -142,7 +148,7 @@ int run_events(const GlobalOptions& global, const Arguments& arguments) {
   const int interval_ms = parse_duration_ms(arguments.value("interval", "5s"));
   const StateFolder folder = StateFolder::open(global.root, arguments.rest()[0]);
   const ContainerState state = folder.load();
-  const UniqueFd process = open_pidfd(state.pid);
+  const ProcessHandle process(state.pid);
   if (!process || state.status(folder.fd()) == Status::kStopped) {
     throw UserError("container with id " + state.id + " is not running");
   }

@@ -95,6 +95,8 @@ struct Joining {
   Launch launch;
   UniqueFd console_socket;
   UniqueFd first_process;
+  /** Its namespaces one by one, where they cannot be entered by way of the process. */
+  std::vector<NamespaceJoin> joins;
   /** CLONE_NEW* that are entered by the child itself. */
   int flags = 0;
   bool has_user_namespace = false;
@@ -121,9 +123,10 @@ void hand_over_terminal(const Joining& joining, const Channel& channel, int root
 [[noreturn]] void run_joining_process(Joining& joining, const Channel& channel) {
   try {
     // The runtime's folders stay outside.
-    close_all_but(
-        {channel.fd(), joining.console_socket.get(), joining.first_process.get(), log_fd()},
-        joining.launch);
+    std::vector<int> kept = {channel.fd(), joining.console_socket.get(),
+                             joining.first_process.get(), log_fd()};
+    for (const auto& join : joining.joins) kept.push_back(join.fd.get());
+    close_all_but(std::move(kept), joining.launch);
     joining.launch.label = open_exec_label(joining.launch.process);
     const CpuAffinity& affinity = joining.launch.process.exec_affinity;
     if (!affinity.initial.empty()) set_affinity(affinity.initial);
@@ -131,7 +134,11 @@ void hand_over_terminal(const Joining& joining, const Channel& channel, int root
     reset_affinity();
     if (!affinity.final.empty()) set_affinity(affinity.final);
     start_session(joining.launch);
-    if (joining.flags != 0 && ::setns(joining.first_process.get(), joining.flags) < 0) {
+    std::erase_if(joining.joins,
+                  [&](const NamespaceJoin& join) { return (joining.flags & join.flag) == 0; });
+    join_namespaces(joining.joins);
+    if (joining.first_process && joining.flags != 0 &&
+        ::setns(joining.first_process.get(), joining.flags) < 0) {
       throw SysError(errno, "setns");
     }
     if (joining.has_user_namespace) become_namespace_root();
@@ -174,13 +181,29 @@ void require_running(Status status, bool ignores_paused) {
   }
 }
 
+/** A descriptor through which the namespace of that kind is entered by setns. */
+int door_to(const Joining& joining, int flag) {
+  for (const auto& join : joining.joins) {
+    if (join.flag == flag) return join.fd.get();
+  }
+  return joining.first_process.get();
+}
+
+/** Needs no pidfd, see man 2 setns (Linux 5.8 enters several namespaces by one). */
+void open_namespaces(const Spec& spec, const ContainerState& state, Joining& joining) {
+  for (const auto& space : spec.namespaces) {
+    const std::string path = "/proc/" + std::to_string(state.pid) + "/ns/";
+    joining.joins.push_back({space.flag, open_file(path + namespace_file(space.flag), O_RDONLY)});
+  }
+}
+
 ClonePlan plan_clone(const Spec& spec, const ContainerState& state, Joining& joining) {
   ClonePlan plan;
   for (const auto& space : spec.namespaces) joining.flags |= space.flag;
-  if ((joining.flags & CLONE_NEWPID) != 0) plan.pid_ns = joining.first_process.get();
+  if ((joining.flags & CLONE_NEWPID) != 0) plan.pid_ns = door_to(joining, CLONE_NEWPID);
   joining.has_user_namespace =
       (joining.flags & CLONE_NEWUSER) != 0 && has_other_user_namespace(state.pid);
-  if (joining.has_user_namespace) plan.user_ns = joining.first_process.get();
+  if (joining.has_user_namespace) plan.user_ns = door_to(joining, CLONE_NEWUSER);
   // A process's own pid namespace never changes, only that of its children: the parent has seen to
   // it.
   joining.flags &= ~(CLONE_NEWPID | CLONE_NEWUSER);
@@ -210,7 +233,10 @@ Joining plan_joining(const ExecOptions& options, const Spec& spec, const Contain
   }
   if (has_console) joining.console_socket = connect_unix(options.console_socket);
   joining.first_process = open_pidfd(state.pid);
-  if (!joining.first_process || !state.is_alive()) {
+  const bool has_no_pidfds = !joining.first_process && is_call_refused(errno);
+  if (has_no_pidfds && state.is_alive()) open_namespaces(spec, state, joining);
+  // Alive only now: it is its process and its namespaces that were opened.
+  if ((!joining.first_process && !has_no_pidfds) || !state.is_alive()) {
     throw UserError("cannot exec in a stopped container");
   }
   return joining;

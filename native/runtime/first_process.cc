@@ -25,20 +25,6 @@ namespace ocup {
 
 namespace {
 
-void join_namespaces(const std::vector<NamespaceJoin>& joins) {
-  for (const auto& join : joins) {
-    // The mount namespace is the last: entering it changes what every path means.
-    if (join.flag != CLONE_NEWNS && ::setns(join.fd.get(), join.flag) < 0) {
-      throw SysError(errno, "setns", namespace_file(join.flag));
-    }
-  }
-  for (const auto& join : joins) {
-    if (join.flag == CLONE_NEWNS && ::setns(join.fd.get(), join.flag) < 0) {
-      throw SysError(errno, "setns", "mnt");
-    }
-  }
-}
-
 void bring_up_loopback() {
   const UniqueFd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!fd) throw SysError(errno, "socket");

@@ -9,13 +9,6 @@
 
 namespace ocup {
 
-/** A namespace to enter, opened while the host's paths still mean what the bundle's author meant.
- */
-struct NamespaceJoin {
-  int flag;
-  UniqueFd fd;
-};
-
 /** All that the first process of a container works from. */
 struct FirstProcess {
   const Spec& spec;

@@ -10,6 +10,13 @@
 
 namespace ocup {
 
+/** A namespace to enter, opened while the host's paths still mean what the bundle's author meant.
+ */
+struct NamespaceJoin {
+  int flag;
+  UniqueFd fd;
+};
+
 /** How a process of a container is started, whether it is the first one or one that joins. */
 struct Launch {
   Process process;
@@ -35,6 +42,9 @@ std::string prepare_launch(Launch& launch, int root_fd);
 /** Limits, filter, descriptors, execve. Hands a listener over by `channel`. Returns only by
  * throwing. */
 [[noreturn]] void execute(const Launch& launch, const std::string& program, const Channel& channel);
+
+/** Enters them one after the other, the mount namespace last. Throws SysError. */
+void join_namespaces(const std::vector<NamespaceJoin>& joins);
 
 /** A session of its own, with a keyring of its own. Throws SysError. */
 void start_session(const Launch& launch);

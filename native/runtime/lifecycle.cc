@@ -1,6 +1,3 @@
-#include <poll.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <csignal>
 
@@ -33,14 +30,11 @@ void run_late_hooks(const ContainerState& state, const char* kind, Status status
 
 /** Kills the first process and waits until it is gone. */
 void kill_first_process(const ContainerState& state) {
-  const UniqueFd process = open_pidfd(state.pid);
+  const ProcessHandle process(state.pid);
   if (!process || !state.is_alive()) return;
-  signal_pidfd(process.get(), SIGKILL);
+  process.signal(SIGKILL);
   state.cgroup.thaw();
-  pollfd poll_one = {process.get(), POLLIN, 0};
-  if (::poll(&poll_one, 1, kKillPatienceMs) == 0) {
-    throw UserError("container init still running");
-  }
+  if (!process.await_end(kKillPatienceMs)) throw UserError("container init still running");
 }
 
 void await_program(const ContainerState& state, const Channel& channel) {
@@ -116,14 +110,14 @@ void kill_container(const std::string& root, const std::string& id, int signal_n
     state.cgroup.signal_all(signal_number);
     return;
   }
-  const UniqueFd process = open_pidfd(state.pid);
-  // Looked at with the descriptor in hand: from now on the pid cannot become another process's.
+  const ProcessHandle process(state.pid);
+  // Looked at with the handle in hand: from now on it cannot be another process's.
   if (!process || state.status(folder.fd()) == Status::kStopped) {
     throw UserError("container not running");
   }
-  const int error = signal_pidfd(process.get(), signal_number);
+  const int error = process.signal(signal_number);
   if (error == ESRCH) throw UserError("container not running");
-  if (error != 0) throw SysError(error, "pidfd_send_signal");
+  if (error != 0) throw SysError(error, "kill");
   if (signal_number == SIGKILL) state.cgroup.thaw();
 }
 

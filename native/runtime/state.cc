@@ -117,7 +117,8 @@ Status ContainerState::status(int folder_fd) const {
   if (!is_complete) return pid == 0 || is_alive() ? Status::kCreating : Status::kStopped;
   if (!is_alive()) return Status::kStopped;
   if (cgroup.is_frozen()) return Status::kPaused;
-  const bool waits = ::faccessat(folder_fd, kStartSocket, F_OK, 0) == 0;
+  struct stat socket = {};
+  const bool waits = ::fstatat(folder_fd, kStartSocket, &socket, AT_SYMLINK_NOFOLLOW) == 0;
   return waits ? Status::kCreated : Status::kRunning;
 }
 

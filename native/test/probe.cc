@@ -87,6 +87,9 @@ int main(int argc, char** argv) {
     if (argc > 2 && std::string_view(argv[1]) == "in-terminal") {
       return ocup::run_in_terminal(argv + 2);
     }
+    if (argc > 4 && std::string_view(argv[1]) == "without") {
+      return ocup::run_without(argv[2], argv[3], argv + 4);
+    }
     return ocup::run(argc, argv);
   } catch (const std::exception& error) {
     ocup::write_all(STDERR_FILENO, std::string("ocup-probe: ") + error.what() + "\n", "");

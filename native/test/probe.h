@@ -36,4 +36,11 @@ void probe_device(Facts& facts, const std::string& device);
 /** Runs a program in a new terminal of 30 rows, copies what it prints, and gives its exit code. */
 int run_in_terminal(char** argv);
 
+/**
+ * Executes a program to which the system calls named in `calls`, split by commas, answer with
+ * `error_name` (ENOSYS, EPERM), as under an older kernel or the filter of a container around it.
+ * Throws.
+ */
+int run_without(const std::string& calls, const std::string& error_name, char** argv);
+
 }  // namespace ocup

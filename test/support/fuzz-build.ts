@@ -22,7 +22,7 @@ const FLAGS = [
 
 /** The addon's sources between a blob and a settled layer, without Node. */
 const SOURCES = [
-  ...['base/error.cc', 'base/file.cc', 'base/path_in_root.cc'],
+  ...['base/error.cc', 'base/file.cc', 'base/path_in_root.cc', 'base/path_walk.cc'],
   ...['decompressor', 'file_copy', 'file_metadata', 'file_writer', 'folder_entries'].map(addon),
   ...['layer_path', 'layer_settle', 'layer_tree', 'merged_view'].map(addon),
   ...['tar_extended', 'tar_header', 'tar_reader'].map(addon),
