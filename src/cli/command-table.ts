@@ -13,13 +13,7 @@ import { eventsCommand } from './commands/events.ts';
 import { exportCommand, importCommand } from './commands/export.ts';
 import { execCommand } from './commands/exec.ts';
 import { graphCommand } from './commands/graph.ts';
-import {
-  imageInspectCommand,
-  imageLsCommand,
-  imagePruneCommand,
-  imagePullCommand,
-  imageRmCommand,
-} from './commands/image.ts';
+import { imageInspectCommand, imagePullCommand, imageRmCommand } from './commands/image.ts';
 import { imageLoadCommand, imageSaveCommand, imageTagCommand } from './commands/image-files.ts';
 import { imagePushCommand, pushCommand } from './commands/image-push.ts';
 import { imageVerifyCommand } from './commands/image-verify.ts';
@@ -43,6 +37,8 @@ import { psCommand } from './commands/ps.ts';
 import { pullCommand } from './commands/pull.ts';
 import { runCommand } from './commands/run.ts';
 import { statsCommand } from './commands/stats.ts';
+import { imageLsCommand } from './commands/image-ls.ts';
+import { imagePruneCommand, systemPruneCommand } from './commands/prune.ts';
 import { systemDfCommand } from './commands/system-df.ts';
 import { timelineCommand } from './commands/timeline.ts';
 import { upCommand } from './commands/up.ts';
@@ -101,6 +97,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
   imageVerifyCommand,
   networkLsCommand,
   systemDfCommand,
+  systemPruneCommand,
   loginCommand,
   logoutCommand,
   doctorCommand,

@@ -1,5 +1,6 @@
-import { cancelled } from '../base/abort.ts';
+import { cancelled, throwIfAborted } from '../base/abort.ts';
 import type { CommandContext } from './context.ts';
+import type { Session } from './session.ts';
 import { writeText } from './write-text.ts';
 
 const ENTER: ReadonlySet<string> = new Set(['\r', '\n']);
@@ -14,10 +15,11 @@ const ERASE: ReadonlySet<string> = new Set(['\u007f', '\b']);
 export async function promptLine(
   context: CommandContext,
   question: string,
-  options: { readonly isShown: boolean },
+  options: { readonly isShown: boolean; readonly to?: 'stdout' | 'stderr' },
 ): Promise<string> {
-  const { stdin, stderr } = context;
-  const echo = (text: string): void => void writeText(stderr.stream, text);
+  const { stdin } = context;
+  const { stream } = context[options.to ?? 'stderr'];
+  const echo = (text: string): void => void writeText(stream, text);
   echo(question);
   stdin.terminal?.setRawMode(true);
   try {
@@ -40,4 +42,37 @@ export async function promptLine(
     stdin.terminal?.setRawMode(false);
     echo('\n');
   }
+}
+
+/**
+ * Asks on standard output, as docker does, and reads a line from standard input, be it a terminal or not. Only `y` is
+ * a yes.
+ * @throws E_CANCELLED at Ctrl-C
+ */
+export async function confirm(session: Session, question: string): Promise<boolean> {
+  const { context, signal } = session;
+  const { stdin } = context;
+  const asked = `${question} [y/N] `;
+  if (stdin.terminal !== undefined) {
+    const answer = await promptLine(context, asked, { isShown: true, to: 'stdout' });
+    return isYes(answer);
+  }
+  await session.print(asked);
+  const stop = (): void => void stdin.stream.destroy();
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    let text = '';
+    for await (const chunk of stdin.stream) {
+      text += String(chunk);
+      if (text.includes('\n')) break;
+    }
+    return isYes(text.split('\n')[0] ?? '');
+  } finally {
+    signal.removeEventListener('abort', stop);
+    throwIfAborted(signal);
+  }
+}
+
+function isYes(answer: string): boolean {
+  return answer.trim().toLowerCase() === 'y';
 }

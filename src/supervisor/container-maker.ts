@@ -66,15 +66,19 @@ export async function makeContainer(
     user: await lookUpUser(images, image, config),
     mounts,
   };
+  const letGoOfParts = containers.holdRecord(record);
+  scope.defer(letGoOfParts);
   await store.begin(record, newAnonymous);
   scope.defer(() => store.remove(id));
-  await makeVolumes(record, { volumes, anonymous: new Set(newAnonymous), scope });
+  const anonymous = new Set(newAnonymous);
+  await makeVolumes(record, { volumes, anonymous, scope, letGo: letGoOfParts });
   await makeFolders(launcher.paths(id));
   await launcher.prepare(record);
   await store.commit(record);
   scope.release();
   const container = containers.add(record);
   letGo();
+  letGoOfParts();
   container.tell({ action: 'create' });
   await warn(options, record);
   return container;
@@ -133,15 +137,20 @@ async function makeVolumes(
     readonly volumes: Volumes;
     readonly anonymous: ReadonlySet<string>;
     readonly scope: Scope;
+    readonly letGo: () => void;
   },
 ): Promise<void> {
-  const { volumes, anonymous, scope } = options;
+  const { volumes, anonymous, scope, letGo } = options;
   for (const { volume: name } of volumeMounts(record.mounts)) {
     if (volumes.find(name) !== undefined) continue;
     const isAnonymous = anonymous.has(name);
     const config = { name, driver: 'local', driverOptions: {}, labels: {} };
     await volumes.create(config, { isAnonymous });
-    if (isAnonymous) scope.defer(() => volumes.remove(name));
+    if (!isAnonymous) continue;
+    scope.defer(() => {
+      letGo();
+      return volumes.remove(name);
+    });
   }
 }
 

@@ -23,6 +23,7 @@ export class Containers {
   private readonly idsByName = new Map<string, string>();
   /** Of containers and bundles that are being made. */
   private readonly heldImages = new Set<ImageUser>();
+  private readonly heldRecords = new Set<ContainerRecord>();
   private readonly locks = new KeyedMutex();
   private readonly context: Omit<ContainerContext, 'exclusively'>;
 
@@ -218,11 +219,28 @@ export class Containers {
     );
   }
 
-  /** The containers that mount a volume. */
+  /** The containers that mount a volume, or are being made to. */
   usersOfVolume(volume: string): readonly string[] {
-    return this.all()
-      .filter(({ record }) => volumeMounts(record.mounts).some((mount) => mount.volume === volume))
+    return this.records()
+      .filter(({ mounts }) => volumeMounts(mounts).some((mount) => mount.volume === volume))
       .map(({ id }) => id);
+  }
+
+  /** The containers that name a network, whether they run or not. */
+  usersOfNetwork(network: string): readonly string[] {
+    return this.records()
+      .filter(({ config: { networkMode } }) =>
+        networkMode.kind === 'networks'
+          ? networkMode.endpoints.some((endpoint) => endpoint.network === network)
+          : false,
+      )
+      .map(({ id }) => id);
+  }
+
+  /** Counts a container that is being made as a user of volumes and networks; gives a function that ends it. */
+  holdRecord(record: ContainerRecord): () => void {
+    this.heldRecords.add(record);
+    return () => void this.heldRecords.delete(record);
   }
 
   /** The containers that were or are being made from images, and whatever else holds one. */
@@ -252,6 +270,10 @@ export class Containers {
     work: (container: SupervisedContainer) => Promise<void>,
   ): Promise<SupervisedContainer> {
     return this.exclusively(key, work);
+  }
+
+  private records(): readonly ContainerRecord[] {
+    return [...this.all().map(({ record }) => record), ...this.heldRecords];
   }
 
   private forget(container: SupervisedContainer): void {

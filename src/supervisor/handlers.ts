@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import type { Event } from '../model/event.ts';
 import { parseImageSource } from '../model/reference.ts';
 import type { ImageCalls } from '../wire/image-calls.ts';
+import type { PruneCalls } from '../wire/prune-calls.ts';
 import { type LogParams, PROTOCOL_VERSION } from '../wire/protocol.ts';
 import type { Call, Handlers, StreamHandlers } from '../wire/server.ts';
 import { exportBundle } from './bundle-export.ts';
@@ -14,6 +15,7 @@ import { copyWithContainer } from './copy.ts';
 import { logLimits } from './log-limits.ts';
 import { followLogs, type LogSource, sendLogBytes, sendLogs } from './log-stream.ts';
 import { volumeMounts } from './mount-plan.ts';
+import { pruneHandlers } from './prune.ts';
 import { transferHandlers } from './transfer-handlers.ts';
 import { attachToContainer, execInContainer } from './streams.ts';
 import type { Rooms } from './rooms.ts';
@@ -24,6 +26,7 @@ export function makeHandlers(rooms: Rooms): Handlers {
     ...systemHandlers(rooms),
     ...imageHandlers(rooms),
     ...transferHandlers(rooms),
+    ...pruneHandlers(rooms),
     ...networkHandlers(rooms),
     ...volumeHandlers(rooms),
     ...containerHandlers(rooms),
@@ -68,7 +71,7 @@ export function makeStreamHandlers(rooms: Rooms): StreamHandlers {
 
 type Part<Prefix extends string> = Omit<
   Pick<Handlers, Extract<keyof Handlers, `${Prefix}.${string}`>>,
-  keyof ImageCalls
+  keyof ImageCalls | keyof PruneCalls
 >;
 
 function systemHandlers(rooms: Rooms): Part<'system'> {
@@ -121,12 +124,6 @@ function imageHandlers({ images, events }: Rooms): Part<'image'> {
       tell('untag', removed.untagged);
       tell('destroy', removed.deleted);
       return removed;
-    },
-    'image.prune': async (request) => {
-      const pruned = await images.prune(request);
-      tell('untag', pruned.untagged);
-      tell('destroy', pruned.deleted);
-      return pruned;
     },
   };
 }

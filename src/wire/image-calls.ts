@@ -42,10 +42,26 @@ export interface UsageRow {
   readonly reclaimableBytes: number;
 }
 
+/** What one image takes: layers that others have as well, and its own; `containers`: how many use it. */
+export interface ImageUsage {
+  readonly id: string;
+  readonly sharedBytes: number;
+  readonly uniqueBytes: number;
+  readonly containers: number;
+}
+
 export interface DiskUsage {
-  readonly images: UsageRow;
-  readonly containers: UsageRow;
-  readonly volumes: UsageRow;
+  readonly images: UsageRow & { readonly items: readonly ImageUsage[] };
+  /** What a container has written, by its id. */
+  readonly containers: UsageRow & { readonly items: Readonly<Record<string, number>> };
+  readonly volumes: UsageRow & {
+    readonly items: readonly {
+      readonly name: string;
+      readonly sizeBytes: number;
+      /** How many containers mount it. */
+      readonly links: number;
+    }[];
+  };
 }
 
 export type ArchiveFormatName = 'docker' | 'oci';

@@ -37,6 +37,8 @@ const pruneFilter = objectOf<PruneFilter>({
   withoutLabels: listOf(text),
 });
 
+const byFilter = objectOf<{ readonly filter: PruneFilter }>({ filter: pruneFilter });
+
 /** What each method takes. */
 export const PARAM_SHAPES: { readonly [M in MethodName]: Shape<Params<M>> } = {
   'system.info': none,
@@ -50,6 +52,9 @@ export const PARAM_SHAPES: { readonly [M in MethodName]: Shape<Params<M>> } = {
   'image.list': none,
   'image.remove': objectOf<Params<'image.remove'>>({ image: text, force: flag }),
   'image.prune': objectOf<Params<'image.prune'>>({ all: flag, filter: pruneFilter }),
+  'container.prune': byFilter,
+  'network.prune': byFilter,
+  'volume.prune': byFilter,
   ...IMAGE_PARAM_SHAPES,
   'network.create': objectOf<Params<'network.create'>>({ config: networkConfigShape }),
   'network.list': none,

@@ -4,7 +4,7 @@ import type { Image } from '../model/image.ts';
 import type { PullProgress } from '../model/pull-progress.ts';
 import type { Timeline } from '../model/timeline.ts';
 import type { ImageCalls } from './image-calls.ts';
-import type { PruneFilter } from '../model/prune-filter.ts';
+import type { PruneCalls } from './prune-calls.ts';
 import type { Network, NetworkConfig, Volume, VolumeConfig } from '../model/network.ts';
 
 /**
@@ -129,7 +129,7 @@ interface ByName {
 }
 
 /** Methods that answer with events and a result. Each is one primitive: ordering is the caller's business. */
-export interface Methods extends ImageCalls {
+export interface Methods extends ImageCalls, PruneCalls {
   'system.info': Call<None, SystemInfo>;
   /** Ends the supervisor; containers run on. */
   'system.shutdown': Call<None, None>;
@@ -156,15 +156,6 @@ export interface Methods extends ImageCalls {
   'image.remove': Call<
     { readonly image: string; readonly force: boolean },
     { readonly untagged: readonly string[]; readonly deleted: readonly string[] }
-  >;
-  'image.prune': Call<
-    { readonly all: boolean; readonly filter: PruneFilter },
-    {
-      readonly untagged: readonly string[];
-      readonly deleted: readonly string[];
-      readonly freedBytes: number;
-      readonly damaged: readonly string[];
-    }
   >;
 
   'network.create': Call<{ readonly config: NetworkConfig }, Network>;

@@ -177,6 +177,13 @@ export class FakeSupervisor {
       },
       'image.prune': () =>
         Promise.resolve({ untagged: [], deleted: [], freedBytes: 1_500_000, damaged: [] }),
+      'container.prune': () => {
+        const ended = [...this.held.values()].filter(({ view }) => view.state === 'exited');
+        for (const { view } of ended) this.held.delete(view.id);
+        return Promise.resolve({ deleted: ended.map(({ view }) => view.id), freedBytes: 0 });
+      },
+      'network.prune': () => Promise.resolve({ deleted: [] }),
+      'volume.prune': () => Promise.resolve({ deleted: [], freedBytes: 0 }),
       'network.create': ({ config }) => {
         note('network.create', config.name);
         const network: Network = {

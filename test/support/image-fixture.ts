@@ -31,6 +31,8 @@ export interface ImageSpec {
   readonly layers: readonly LayerSpec[];
   readonly config?: Record<string, unknown>;
   readonly platform?: { os: string; architecture: string; variant?: string };
+  /** RFC 3339. */
+  readonly created?: string;
 }
 
 export const OCI = {
@@ -82,6 +84,7 @@ export function addImage(store: ImageStore, image: ImageSpec): Descriptor {
   const diffIds = image.layers.map((layer) => digestOf(layer.tar));
   const config = addJson(store, OCI.config, {
     ...platform,
+    ...(image.created !== undefined && { created: image.created }),
     config: image.config ?? {},
     rootfs: { type: 'layers', diff_ids: diffIds },
   });
