@@ -73,7 +73,8 @@ function failedTests({ path, tests, hasCrashed }) {
 function runJest(name, jestArgs) {
   const output = join(scratch, `${name}.json`);
   const jest = join('node_modules', 'jest', 'bin', 'jest.js');
-  const all = [jest, '--ci', '--json', `--outputFile=${output}`, ...jestArgs];
+  // A test that failed may have left something open that would hold the runner; what is left is looked for anyway.
+  const all = [jest, '--ci', '--forceExit', '--json', `--outputFile=${output}`, ...jestArgs];
   const { status } = spawnSync(process.execPath, all, { stdio: ['ignore', 'ignore', 'inherit'] });
   const files = readReport(output).map(({ name: path, status: outcome, assertionResults }) => ({
     path,
