@@ -10,6 +10,7 @@
 #include "launcher/command_host.h"
 #include "launcher/relay.h"
 #include "launcher/request.h"
+#include "launcher/signals.h"
 
 namespace {
 
@@ -33,8 +34,9 @@ int run(int argc, char** argv) {
   if (!wants_node()) {
     if (const auto request = ocup::make_request(root, argc, argv)) {
       const std::string path = ocup::run_folder() + "/commands.sock";
+      const ocup::SignalSource signals;
       const ocup::UniqueFd connection = ocup::hand_over(path, *request);
-      if (connection) return ocup::relay(connection.get());
+      if (connection) return ocup::relay(connection.get(), signals);
     }
   }
   ocup::cold_start(root, argc, argv);

@@ -30,7 +30,8 @@ constexpr int kUnseenSignals = 3;
 
 class Relay {
  public:
-  explicit Relay(int connection) : connection_(connection) {}
+  Relay(int connection, const SignalSource& signals)
+      : connection_(connection), signals_(signals) {}
 
   int run() {
     while (exit_code_ < 0) step(-1);
@@ -158,7 +159,7 @@ class Relay {
   }
 
   int connection_;
-  SignalSource signals_;
+  const SignalSource& signals_;
   TerminalMode mode_;
   std::string held_;
   int exit_code_ = -1;
@@ -170,6 +171,6 @@ class Relay {
 
 }  // namespace
 
-int relay(int connection) { return Relay(connection).run(); }
+int relay(int connection, const SignalSource& signals) { return Relay(connection, signals).run(); }
 
 }  // namespace ocup

@@ -23,8 +23,10 @@ SignalSource::SignalSource() {
   }
   fd_.reset(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!fd_) throw SysError(errno, "signalfd");
-  if (::sigprocmask(SIG_BLOCK, &set, nullptr) < 0) throw SysError(errno, "sigprocmask");
+  if (::sigprocmask(SIG_BLOCK, &set, &before_) < 0) throw SysError(errno, "sigprocmask");
 }
+
+SignalSource::~SignalSource() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
 
 int SignalSource::next() const {
   signalfd_siginfo info = {};

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <csignal>
+
 #include "base/unique_fd.h"
 
 namespace ocup {
@@ -12,6 +14,9 @@ class SignalSource {
  public:
   /** Throws SysError. */
   SignalSource();
+  ~SignalSource();
+  SignalSource(const SignalSource&) = delete;
+  SignalSource& operator=(const SignalSource&) = delete;
 
   int fd() const { return fd_.get(); }
 
@@ -20,6 +25,7 @@ class SignalSource {
 
  private:
   UniqueFd fd_;
+  sigset_t before_ = {};
 };
 
 /** Stops this process as the terminal's SIGTSTP would, and returns when it is continued. */
