@@ -4,12 +4,25 @@ import type { HealthMonitor } from './health-monitor.ts';
 import { type Life, stateOf } from './life.ts';
 import type { ContainerRecord } from './record.ts';
 
+type Probed = Pick<HealthMonitor, 'hasCheck' | 'probes' | 'firstProbe' | 'firstSuccess'>;
+
+/** Keeps what callers see of one container until something changes: lists of many are asked for again and again. */
+export class LastView {
+  private view: Container | undefined;
+  private madeOf: readonly unknown[] = [];
+
+  of(record: ContainerRecord, life: Life, health: Probed): Container {
+    const parts = [record, life, health.probes];
+    if (this.view === undefined || parts.some((part, index) => part !== this.madeOf[index])) {
+      this.view = toContainer(record, life, health);
+      this.madeOf = parts;
+    }
+    return this.view;
+  }
+}
+
 /** All that is known about a container, as callers see it. */
-export function toContainer(
-  record: ContainerRecord,
-  life: Life,
-  health: Pick<HealthMonitor, 'hasCheck' | 'probes' | 'firstProbe' | 'firstSuccess'>,
-): Container {
+function toContainer(record: ContainerRecord, life: Life, health: Probed): Container {
   const { config, image } = record;
   const isRunning = life.phase.status === 'running';
   return {

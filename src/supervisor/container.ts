@@ -3,10 +3,9 @@ import { unreachable } from '../base/unreachable.ts';
 import { resolveHealthcheck } from '../bundle/healthcheck.ts';
 import type { Container } from '../model/container.ts';
 import type { ContainerEvent } from '../model/event.ts';
-import type { ProbeResult } from '../model/healthcheck.ts';
 import type { ShimExit } from '../wire/shim.ts';
 import type { ContainerContext } from './container-context.ts';
-import { toContainer } from './container-view.ts';
+import { LastView } from './container-view.ts';
 import { failedExit, seenExit, unseenExit } from './exits.ts';
 import { HealthMonitor } from './health-monitor.ts';
 import type { HealthState } from './health.ts';
@@ -44,15 +43,7 @@ export class SupervisedContainer {
   private readonly health: HealthMonitor;
   private isGone = false;
   private isReleasing = false;
-  /** What the last view was made from. */
-  private seen:
-    | {
-        readonly record: ContainerRecord;
-        readonly life: Life;
-        readonly probes: readonly ProbeResult[];
-        readonly view: Container;
-      }
-    | undefined;
+  private readonly lastView = new LastView();
   /** Ends the watch and the probes of the process that runs. */
   private running: AbortController | undefined;
   private restartTimer: NodeJS.Timeout | undefined;
@@ -115,15 +106,9 @@ export class SupervisedContainer {
     return this.isGone;
   }
 
-  /** The same object as long as nothing has changed: lists of many containers are asked for again and again. */
+  /** The same object as long as nothing has changed. */
   view(): Container {
-    const { record, life } = this;
-    const { probes } = this.health;
-    const { seen } = this;
-    if (seen?.record === record && seen.life === life && seen.probes === probes) return seen.view;
-    const view = toContainer(record, life, this.health);
-    this.seen = { record, life, probes, view };
-    return view;
+    return this.lastView.of(this.record, this.life, this.health);
   }
 
   /** Calls back after each change; gives a function that ends it. */

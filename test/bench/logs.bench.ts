@@ -1,6 +1,6 @@
 import { cp, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { OcupHome } from '../support/ocup.ts';
+import { OcupHome, runProgram } from '../support/ocup.ts';
 import { DockerRoom } from './docker-room.ts';
 import { compare, printSamples } from './measure.ts';
 
@@ -88,7 +88,6 @@ async function ocup(cwd: string, ...args: string[]): Promise<void> {
 }
 
 async function shell(cwd: string, command: string): Promise<void> {
-  const { runProgram } = await import('../support/ocup.ts');
   const options = { cwd, env: { ...home.env, ...env }, timeoutMs: 120_000 };
   const { code, stderr } = await runProgram('/bin/sh', ['-c', command], options);
   if (code !== 0) throw new Error(`${command} ended with ${code}: ${stderr}`);

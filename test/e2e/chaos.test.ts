@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { eventually } from '../support/eventually.ts';
 import { OcupHome } from '../support/ocup.ts';
 import { processesNaming } from '../support/supervisor-home.ts';
+import { randomFrom } from '../support/random.ts';
 
 const OCUP = resolve(import.meta.dirname, '../../bin/ocup');
 const ROUNDS = Number(process.env['CHAOS_ROUNDS'] ?? '10');
@@ -49,15 +50,6 @@ services:
     restart: always
 volumes: { data: }
 `;
-
-/** Numbers from 0 to 1, the same for a seed. */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
 
 describe('kill -9 at random moments', () => {
   const home = new OcupHome();
@@ -111,6 +103,9 @@ describe('kill -9 at random moments', () => {
     }
   }
 
+  /** Within how many milliseconds it is struck: a warm command takes some forty. */
+  const momentsOf = (kind: string): number => (kind === 'command' ? 30 : 250);
+
   /** The containers' processes, counted by their lengths of sleep. */
   function sleepers(): Record<string, number> {
     const all = processesNaming('9100');
@@ -128,7 +123,7 @@ describe('kill -9 at random moments', () => {
       const random = randomFrom(seed * 7919);
       const kindAt = (at: number) => [...KINDS, 'all' as const][at % (KINDS.length + 1)] ?? 'all';
       const up = begin('up', '-d');
-      await sleep(random() * 300);
+      await sleep(random() * momentsOf(kindAt(seed)));
       strike(kindAt(seed), up.child, random);
       await up.ended;
       // One that is struck in the very moment may be seen running once more.
@@ -153,7 +148,7 @@ describe('kill -9 at random moments', () => {
           .map((service) => `${service} running`),
       );
       const down = begin('down', '-t', '0');
-      await sleep(random() * 200);
+      await sleep(random() * momentsOf(kindAt(seed + 2)));
       strike(kindAt(seed + 2), down.child, random);
       await down.ended;
       await home.succeed(['down', '-t', '0'], { cwd: project });

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { eventually } from '../support/eventually.ts';
 import { OcupHome, type RunResult } from '../support/ocup.ts';
 import { processesNaming } from '../support/supervisor-home.ts';
+import { randomFrom } from '../support/random.ts';
 
 const COMMANDS = Number(process.env['MANY_COMMANDS'] ?? '1000');
 const TERMINALS = 4;
@@ -51,15 +52,6 @@ const ASKED: readonly ((service: string) => readonly string[])[] = [
   () => ['top'],
   () => ['plan'],
 ];
-
-/** Numbers from 0 to 1, the same for a seed. */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
 
 function pick<T>(items: readonly T[], random: () => number): T {
   const item = items[Math.floor(random() * items.length)];
@@ -171,7 +163,7 @@ describe(`${COMMANDS} random commands from ${TERMINALS} terminals (seed ${SEED})
       'the end of all shims',
     );
     await home.succeed(['up', '-d'], { cwd: project });
-    const [first] = [openDescriptors()];
+    const first = openDescriptors();
     for (let round = 0; round < 3; round += 1) {
       await home.succeed(['up', '-d', '--force-recreate', '-t', '0'], { cwd: project });
       await home.succeed(['ps'], { cwd: project });

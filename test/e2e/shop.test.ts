@@ -2,6 +2,7 @@ import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { TimelineSpan } from '../../src/model/timeline.ts';
 import { DEBIAN_IMAGES, ensureDebianImages } from '../support/debian-images.ts';
 import { eventually } from '../support/eventually.ts';
 import { OcupHome, runProgram } from '../support/ocup.ts';
@@ -131,4 +132,23 @@ describe('examples/shop with images from a registry', () => {
     await ocup('down', '-v');
     expect((await ocup('volumes', '-q')).stdout.trim()).toBe('');
   }, 60_000);
+
+  test('a timeline has the pull of each image, its unpacking within it', async () => {
+    await ocup('down');
+    await ocup('image', 'prune', '-af');
+    await ocup('up', '-d');
+    const { stdout } = await ocup('timeline', '--format', 'json');
+    const { spans, criticalPath } = JSON.parse(stdout) as {
+      readonly spans: readonly TimelineSpan[];
+      readonly criticalPath: readonly { readonly id: string }[];
+    };
+    const pulls = spans.filter(({ step }) => step === 'pull');
+    expect(pulls).toHaveLength(4);
+    for (const pull of pulls) {
+      const unpack = spans.find(({ id }) => id === `unpack ${pull.subject}`);
+      expect(unpack?.startMs).toBeGreaterThan(pull.startMs);
+      expect(unpack?.endMs).toBeLessThanOrEqual(pull.endMs);
+    }
+    expect(criticalPath.some(({ id }) => id.startsWith('image.pull '))).toBe(true);
+  }, 120_000);
 });

@@ -28,18 +28,20 @@ export const timelineCommand: CommandDefinition = {
     });
     const seen = readinessSpans(timeline.spans, await session.containers(name));
     const spans = [...timeline.spans, ...seen].sort((a, b) => a.startMs - b.startMs);
+    // Of the up itself: what became healthy after it held nobody up.
+    const path = criticalPath(timeline.spans);
     if (format === 'json') {
-      const path = criticalPath(timeline.spans).map(({ span, ownMs }) => ({ id: span.id, ownMs }));
-      await session.print(`${JSON.stringify({ project: name, spans, criticalPath: path })}\n`);
+      const steps = path.map(({ span, ownMs }) => ({ id: span.id, ownMs }));
+      await session.print(`${JSON.stringify({ project: name, spans, criticalPath: steps })}\n`);
     } else if (format === 'chrome') {
-      await session.print(formatChromeTrace(name, spans));
+      await session.print(formatChromeTrace(name, spans, path));
     } else {
       const { stdout } = context;
       const layout = {
         width: stdout.terminal?.size().columns ?? PLAIN_WIDTH,
         isColored: isColored(stdout, globals, context.environment),
       };
-      await session.print(formatTimeline(spans, timeline.spans, layout));
+      await session.print(formatTimeline(spans, path, layout));
     }
     return 0;
   },

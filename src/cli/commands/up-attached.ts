@@ -76,11 +76,10 @@ export async function runAttached(
     await ending.stopped();
     return ending.exitCode();
   } catch (error) {
-    if (ending.hasBegun && isOcupError(error)) {
-      await ending.stopped();
-      return ending.exitCode();
-    }
-    throw error;
+    // What was still to be started was broken off by the end.
+    if (!ending.hasBegun || !isOcupError(error, 'E_CANCELLED')) throw error;
+    await ending.stopped();
+    return ending.exitCode();
   } finally {
     unsubscribe();
     leave.abort();
@@ -180,17 +179,17 @@ class Ending {
       this.session.say('Gracefully Stopping... press Ctrl+C again to force');
       this.stop();
     } else if (!this.impatience.signal.aborted) {
-      const orderly = this.stopping;
+      const ends = [this.stopped()];
       this.impatience.abort();
       const { signal } = new AbortController();
       const kill = (): Promise<void> =>
         this.carryOut('kill', signal, (items) =>
           changeActions(items, { kind: 'kill', signal: 'SIGKILL' }),
         );
+      ends.push(kill());
       // Again for what was being started at that moment.
-      const late = this.isStarting ? this.started.then(kill) : undefined;
-      const all = [orderly, kill(), late].map((work) => Promise.resolve(work));
-      this.stopping = Promise.all(all).then(() => undefined);
+      if (this.isStarting) ends.push(this.started.then(kill));
+      this.stopping = Promise.all(ends).then(() => undefined);
     }
   }
 

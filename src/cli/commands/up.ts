@@ -65,7 +65,7 @@ async function runUp(session: Session, call: Call): Promise<number> {
   const connectMs = timeNow();
   const client = await session.supervisor();
   timeline.addWhole('connect', connectMs, ['load']);
-  const view = timeline.watch(session.openView('up'));
+  const view = session.openView('up');
   const known: UpPreparation = { client, view, project, options, timeline };
   try {
     const plan = await prepareUp(session, known);

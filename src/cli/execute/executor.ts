@@ -80,8 +80,7 @@ async function runAction(action: PlannedAction, run: Run): Promise<void> {
     if (signal.aborted) throw cancelled(signal);
     const startMs = timeNow();
     try {
-      const { client, view, showsCauses = false, onHookLine } = options;
-      const result = await runStep(action, { client, view, signal, showsCauses, onHookLine });
+      const result = await runStep(action, { ...options, signal });
       options.onDone?.(action, result);
     } catch (error) {
       showFailure(action, error, options.view);

@@ -13,7 +13,7 @@ export interface PullRequest {
 /** Pulls one image and tells its progress, layer by layer. @throws E_IMAGE_… with what the registry said */
 export async function pullImage(
   request: PullRequest,
-  { client, view, signal }: StepContext,
+  { client, view, signal, timeline }: StepContext,
 ): Promise<Image> {
   const { image, platform, policy } = request;
   const id = `Image ${image}`;
@@ -24,6 +24,7 @@ export async function pullImage(
     {
       signal,
       onEvent(progress) {
+        timeline?.addPull(image, progress);
         if (progress.kind === 'warning') view.warn(`${image}: ${progress.message}`);
         const event = pullEvent(id, progress);
         if (event !== undefined) view.show(event);

@@ -15,26 +15,7 @@ const NOUNS: Readonly<Record<string, string>> = {
 
 /** The name of what an action is about, as it is in the end. */
 export function objectOf(action: PlannedAction): string {
-  switch (action.kind) {
-    case 'image.pull':
-    case 'image.remove':
-      return action.image;
-    case 'network.create':
-    case 'volume.create':
-      return action.config.name;
-    case 'container.create':
-      return action.finalName;
-    case 'network.remove':
-    case 'volume.remove':
-    case 'container.replace':
-    case 'container.rename':
-    case 'container.start':
-    case 'container.unpause':
-    case 'container.pause':
-    case 'container.stop':
-    case 'container.kill':
-    case 'container.remove':
-    case 'container.keep':
-      return action.name;
-  }
+  if ('image' in action) return action.image;
+  if (action.kind === 'container.create') return action.finalName;
+  return 'config' in action ? action.config.name : action.name;
 }

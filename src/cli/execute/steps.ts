@@ -5,6 +5,7 @@ import type { PlannedAction } from '../../plan/action.ts';
 import type { SupervisorClient } from '../connection.ts';
 import { type OnHookLine, runPostStart, runPreStop } from './hooks.ts';
 import { pullImage } from './pull.ts';
+import type { TimelineRecorder } from './timeline-recorder.ts';
 import type { ProgressEvent, ProgressView } from '../progress/progress.ts';
 
 export interface StepContext {
@@ -16,6 +17,8 @@ export interface StepContext {
   readonly showsCauses?: boolean;
   /** Gets what hooks write, line by line; without it that is told only of one that fails. */
   readonly onHookLine?: OnHookLine | undefined;
+  /** Writes down how far pulls are. */
+  readonly timeline?: TimelineRecorder | undefined;
 }
 
 /** What a step made or changed, where it is a container. */

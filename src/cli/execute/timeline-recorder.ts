@@ -7,7 +7,7 @@ import {
   type PlannedAction,
 } from '../../plan/action.ts';
 import type { SupervisorClient } from '../connection.ts';
-import type { ProgressView } from '../progress/progress.ts';
+import type { PullProgress } from '../../model/pull-progress.ts';
 import { objectOf } from './row.ts';
 
 /** Now, in milliseconds since the epoch with microseconds. It never goes back within one process. */
@@ -49,21 +49,12 @@ export class TimelineRecorder {
     this.add({ id: spanOf(edge), step: 'wait', subject, service, startMs, after: [edge.action] });
   }
 
-  /** A view that shows what it gets in `view`, and learns from it when the layers of an image are unpacked. */
-  watch(view: ProgressView): ProgressView {
-    return {
-      show: (event) => {
-        if (event.parentId !== undefined && /^(Extracting|Pull complete)$/.test(event.text)) {
-          const image = event.parentId.slice(event.parentId.indexOf(' ') + 1);
-          const now = timeNow();
-          const known = this.unpacking.get(image) ?? { startMs: now, endMs: now };
-          this.unpacking.set(image, { ...known, endMs: now });
-        }
-        view.show(event);
-      },
-      warn: (message) => view.warn(message),
-      end: () => view.end(),
-    };
+  /** How far the pull of an image is: its unpacking goes from its first layer to its last. */
+  addPull(image: string, progress: PullProgress): void {
+    if (progress.kind !== 'layer') return;
+    if (progress.status !== 'unpacking' && progress.status !== 'done') return;
+    const endMs = timeNow();
+    this.unpacking.set(image, { ...(this.unpacking.get(image) ?? { startMs: endMs }), endMs });
   }
 
   /** Hands it to the supervisor, if the plan changed anything. A failure is no failure of the `up`. */

@@ -1,7 +1,7 @@
 import type { TimelineSpan } from '../../model/timeline.ts';
 import { formatTable, widthOf } from '../format/table.ts';
 import { paint } from '../style.ts';
-import { criticalPath } from './critical-path.ts';
+import type { PathStep } from './critical-path.ts';
 
 export interface TimelineLayout {
   /** Of a line, in characters. */
@@ -15,10 +15,9 @@ const CRITICAL_COLOR = '33';
 /** A line a span with a bar, those of the critical path marked; and the path by itself. */
 export function formatTimeline(
   spans: readonly TimelineSpan[],
-  how: readonly TimelineSpan[],
+  path: readonly PathStep[],
   layout: TimelineLayout,
 ): string {
-  const path = criticalPath(how);
   const critical = new Set(path.map(({ span }) => span.id));
   const startMs = Math.min(...spans.map((span) => span.startMs));
   const wholeMs = Math.max(...spans.map((span) => span.endMs)) - startMs;
@@ -80,9 +79,13 @@ function seconds(ms: number): string {
  * The Trace Event Format that chrome://tracing and Perfetto read: a track for each service, complete events in
  * microseconds since the begin.
  */
-export function formatChromeTrace(project: string, spans: readonly TimelineSpan[]): string {
+export function formatChromeTrace(
+  project: string,
+  spans: readonly TimelineSpan[],
+  path: readonly PathStep[],
+): string {
   const startMs = Math.min(...spans.map((span) => span.startMs));
-  const critical = new Set(criticalPath(spans).map(({ span }) => span.id));
+  const critical = new Set(path.map(({ span }) => span.id));
   const tracks = [...new Set(spans.map(trackOf))];
   const names = [
     { ph: 'M', name: 'process_name', pid: 1, tid: 0, args: { name: `ocup up ${project}` } },

@@ -11,8 +11,8 @@ const PROGRESS_BYTES = 1024 * 1024;
 
 /**
  * The bytes of a blob, in order and each once, whatever becomes of the connections: what breaks off goes on where it
- * stopped, also with a registry that always begins at the start, and at the next place where a mirror is at fault. Never yields more than `descriptor.size` bytes; whoever
- * reads checks the digest.
+ * stopped, also with a registry that always begins at the start, and at the next place where a mirror is at fault. Never
+ * yields more than `descriptor.size` bytes; whoever reads checks the digest.
  *
  * @throws E_IMAGE_NOT_FOUND, E_IMAGE_DENIED, E_IMAGE_REGISTRY, E_IMAGE_DIGEST for a wrong size, E_CANCELLED
  */

@@ -22,6 +22,6 @@ docker compose ps -a --format '{{.Service}} {{.State}}' waits
 docker compose up -d after >/dev/null 2>&1; echo $?
 docker compose up -d --wait dead >/dev/null 2>&1; echo $?
 docker compose up -d dead; echo $?
-sleep 1
+while docker compose ps --services --status running | grep -q dead; do sleep 0.1; done
 docker compose ps -a --format '{{.State}} {{.ExitCode}}' dead
 docker compose down

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { ContainerConfig } from '../../../src/model/container.ts';
 import { eventually } from '../../support/eventually.ts';
 import { processesNaming, shellConfig, SupervisorHome } from '../../support/supervisor-home.ts';
+import { randomFrom } from '../../support/random.ts';
 
 const home = new SupervisorHome();
 let supervisor = 0;
@@ -29,15 +30,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await home.close();
 });
-
-/** Numbers from 0 to 1, the same for a seed. */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
 
 function randomConfig(name: string, random: () => number): ContainerConfig {
   const commands = [

@@ -4,19 +4,11 @@ import { formatProject } from '../../../src/compose/format.ts';
 import { formatDiagnostic } from '../../../src/compose/problems.ts';
 import { readComposeCases } from '../../support/compose-cases.ts';
 import { memoryFiles, model } from '../../support/compose-loading.ts';
+import { randomFrom } from '../../support/random.ts';
 
 const durationMs = Number(process.env['OCUP_FUZZ_MS'] ?? 60_000);
 const seed = Number(process.env['OCUP_FUZZ_SEED'] ?? Date.now() % 1_000_000_007);
 const cases = (await readComposeCases()).filter(({ files }) => Object.keys(files).length > 0);
-
-/** A small generator of numbers from 0 to 1 that a seed repeats. */
-function numbers(start: number): () => number {
-  let state = start >>> 0;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
 
 /** What YAML, interpolation and the forms of attributes give a meaning to. */
 const PIECES = [
@@ -73,7 +65,7 @@ async function attempt(files: Readonly<Record<string, string>>): Promise<Outcome
 test(
   `no mutated file must bring down the loader (seed ${seed})`,
   async () => {
-    const random = numbers(seed);
+    const random = randomFrom(seed);
     const end = Date.now() + durationMs;
     let [runs, loads] = [0, 0];
     while (Date.now() < end) {

@@ -37,7 +37,7 @@ class Execution {
       case 'action': {
         const value = this.pipe(node.pipe, dot);
         if (node.pipe.names.length > 0) {
-          this.declare(node.pipe.names, [value]);
+          this.set(node.pipe, [value]);
           return '';
         }
         return printed(value);
@@ -46,7 +46,7 @@ class Execution {
       case 'with':
         return this.scoped(() => {
           const value = this.pipe(node.pipe, dot);
-          this.declare(node.pipe.names, [value]);
+          this.set(node.pipe, [value]);
           if (!isTrue(value)) return this.list(node.otherwise, dot);
           return this.list(node.list, node.kind === 'with' ? value : dot);
         });
@@ -61,11 +61,10 @@ class Execution {
     const value = this.pipe(node.pipe, dot);
     const entries = entriesOf(value);
     if (entries.length === 0) return this.scoped(() => this.list(node.otherwise, dot));
-    const { names } = node.pipe;
     return entries
       .map(([key, item]) =>
         this.scoped(() => {
-          this.declare(names, names.length > 1 ? [key, item] : [item]);
+          this.set(node.pipe, node.pipe.names.length > 1 ? [key, item] : [item]);
           return this.list(node.list, item);
         }),
       )
@@ -81,8 +80,17 @@ class Execution {
     }
   }
 
-  private declare(names: readonly string[], values: readonly unknown[]): void {
-    for (const [index, name] of names.entries()) this.variables.push([name, values[index]]);
+  private set({ names, isAssignment }: Pipe, values: readonly unknown[]): void {
+    for (const [index, name] of names.entries()) {
+      if (isAssignment) this.variable(name)[1] = values[index];
+      else this.variables.push([name, values[index]]);
+    }
+  }
+
+  private variable(name: string): [name: string, value: unknown] {
+    const found = this.variables.findLast(([known]) => known === name);
+    if (found === undefined) throw new TemplateError(`variable ${name} is not known`);
+    return found;
   }
 
   private pipe({ commands }: Pipe, dot: unknown): unknown {
@@ -108,11 +116,8 @@ class Execution {
         return operand.value;
       case 'field':
         return follow(dot, operand.path, args);
-      case 'variable': {
-        const found = this.variables.findLast(([name]) => name === operand.name);
-        if (found === undefined) throw new TemplateError(`variable ${operand.name} is not known`);
-        return follow(found[1], operand.path, args);
-      }
+      case 'variable':
+        return follow(this.variable(operand.name)[1], operand.path, args);
       case 'pipe':
         return follow(this.pipe(operand.pipe, dot), operand.path, args);
       case 'function':

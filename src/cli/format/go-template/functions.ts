@@ -4,8 +4,8 @@ export type Functions = ReadonlyMap<string, (...args: readonly unknown[]) => unk
 
 /** Go's own functions and those that docker's commands add. */
 export const FUNCTIONS: Functions = new Map<string, (...args: readonly unknown[]) => unknown>([
-  ['and', (...args) => args.find((item) => !isTrue(item)) ?? args.at(-1)],
-  ['or', (...args) => args.find(isTrue) ?? args.at(-1)],
+  ['and', (...args) => decisive(args, (item) => !isTrue(item))],
+  ['or', (...args) => decisive(args, isTrue)],
   ['not', (value) => !isTrue(value)],
   ['len', (value) => lengthOf(value)],
   ['index', (value, ...keys) => keys.reduce(item, value)],
@@ -48,6 +48,12 @@ export function printed(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(printed).join(' ')}]`;
   if (typeof value === 'object') return `{${Object.values(value).map(printed).join(' ')}}`;
   return typeof value === 'number' || typeof value === 'boolean' ? String(value) : '';
+}
+
+/** The first argument that decides, which may be nothing; else the last one. */
+function decisive(args: readonly unknown[], decides: (item: unknown) => boolean): unknown {
+  const at = args.findIndex(decides);
+  return args.at(at);
 }
 
 function lengthOf(value: unknown): number {

@@ -17,6 +17,8 @@ interface Branch<Kind> {
 export interface Pipe {
   /** Variables that it sets, with `$`; two of a `range`. */
   readonly names: readonly string[];
+  /** `=`: they are there already, and keep the value beyond this list. */
+  readonly isAssignment: boolean;
   readonly commands: readonly Command[];
 }
 

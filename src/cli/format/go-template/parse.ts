@@ -148,34 +148,29 @@ class TokenReader {
 }
 
 function readPipe(reader: TokenReader): Pipe {
-  const names = readNames(reader);
+  const { names, isAssignment } = readNames(reader);
   const commands: Command[] = [readCommand(reader)];
   while (reader.peek() === '|') {
     reader.next();
     commands.push(readCommand(reader));
   }
-  return { names, commands };
+  return { names, isAssignment, commands };
 }
 
 /** `$i, $e :=` */
-function readNames(reader: TokenReader): string[] {
-  const names: string[] = [];
+function readNames(reader: TokenReader): Pick<Pipe, 'names' | 'isAssignment'> {
+  const none = { names: [], isAssignment: false };
   const isName = (token: string | undefined): token is string => /^\$\w+$/.test(token ?? '');
   const first = reader.peek();
-  if (!isName(first)) return names;
+  if (!isName(first)) return none;
   const second = reader.peek(2);
   const hasTwo = reader.peek(1) === ',' && isName(second);
   const sign = reader.peek(hasTwo ? 3 : 1);
-  if (sign !== ':=' && sign !== '=') return names;
-  names.push(first);
-  reader.next();
-  if (hasTwo) {
-    names.push(second);
-    reader.next();
-    reader.next();
-  }
-  reader.next();
-  return names;
+  if (sign !== ':=' && sign !== '=') return none;
+  const names = hasTwo ? [first, second] : [first];
+  // Names, commas and the sign.
+  for (let read = 0; read < 2 * names.length; read += 1) reader.next();
+  return { names, isAssignment: sign === '=' };
 }
 
 function readCommand(reader: TokenReader): Command {
