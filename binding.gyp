@@ -56,6 +56,7 @@
         'native/runtime/command_line.cc',
         'native/runtime/commands.cc',
         'native/base/tree_copy.cc',
+        'native/runtime/cpu_weight.cc',
         'native/runtime/create.cc',
         'native/runtime/dbus.cc',
         'native/runtime/events.cc',
@@ -127,6 +128,7 @@
       'sources': [
         '<@(base_sources)',
         'native/base/json.cc',
+        'native/runtime/cpu_weight.cc',
         'native/test/probe.cc',
         'native/test/probe_calls.cc',
         'native/test/probe_files.cc',

@@ -127,9 +127,6 @@ std::vector<std::string> huge_page_sizes();
 /** Writes what may be refused: true when it was taken. */
 bool try_write_control_file(const std::string& file, std::string_view data);
 
-/** From shares 2…262144 to weight 1…10000, along the same line as the other runtimes. */
-uint64_t weight_of_shares(uint64_t shares);
-
 void apply_v1(const CgroupFolder& folder, const Resources& resources);
 void apply_v2(const CgroupFolder& folder, const Resources& resources);
 

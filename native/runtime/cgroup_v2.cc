@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "runtime/cgroup.h"
+#include "runtime/cpu_weight.h"
 
 namespace ocup {
 
@@ -108,11 +109,6 @@ void apply_io(const CgroupFolder& folder, const Resources& resources) {
 }
 
 }  // namespace
-
-uint64_t weight_of_shares(uint64_t shares) {
-  const uint64_t bounded = std::clamp<uint64_t>(shares, 2, 262144);
-  return 1 + (bounded - 2) * 9999 / 262142;
-}
 
 void apply_v2(const CgroupFolder& folder, const Resources& resources) {
   apply_memory(folder, resources);

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "runtime/cgroup.h"
+#include "runtime/cpu_weight.h"
 #include "runtime/dbus.h"
 
 namespace ocup {

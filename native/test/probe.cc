@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "runtime/cpu_weight.h"
 
 namespace ocup {
 
@@ -45,6 +46,8 @@ void take_word(Facts& facts, Ending& ending, const std::string& word) {
     probe_cgroup(facts);
   } else if (name == "call") {
     probe_call(facts, value);
+  } else if (name == "weight") {
+    facts["weight"] = std::to_string(weight_of_shares(std::strtoull(value.c_str(), nullptr, 10)));
   } else if (name == "device") {
     probe_device(facts, value);
   }
