@@ -12,21 +12,21 @@ namespace ocup {
 
 namespace {
 
+using rapidjson::Value;
+
 template <typename Number>
-void read_number(const Arguments& arguments, const char* name, std::optional<Number>& target) {
-  if (!arguments.has(name)) return;
+Number parse_number(const Arguments& arguments, const char* name) {
   const std::string text = arguments.value(name);
   Number number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc() || end != text.data() + text.size()) {
     throw UserError("invalid value for " + std::string(name) + ": \"" + text + "\"");
   }
-  target = number;
+  return number;
 }
 
 /** Bytes with an optional unit as docker writes them: `512m`, `1g`, `-1`. */
-void read_bytes(const Arguments& arguments, const char* name, std::optional<int64_t>& target) {
-  if (!arguments.has(name)) return;
+int64_t parse_bytes(const Arguments& arguments, const char* name) {
   const std::string text = arguments.value(name);
   int64_t number = 0;
   const char* const stop = text.data() + text.size();
@@ -41,22 +41,127 @@ void read_bytes(const Arguments& arguments, const char* name, std::optional<int6
   if (error != std::errc() || end != stop || number > INT64_MAX >> shift) {
     throw UserError("invalid value for " + std::string(name) + ": \"" + text + "\"");
   }
-  target = number * (int64_t{1} << shift);
+  return number * (int64_t{1} << shift);
 }
 
-Resources read_resources(const std::string& file) {
-  const std::string text = file == "-" ? read_all(STDIN_FILENO, "standard input") : read_file(file);
-  const JsonDocument document(text, file);
-  return parse_resources(JsonNode(document.root()));
+enum class Kind { kNatural, kInteger, kBytes, kText };
+
+/** An option, and the field of `linux.resources` that it stands for. */
+struct Option {
+  const char* name;
+  const char* section;
+  const char* field;
+  Kind kind;
+};
+
+constexpr Option kOptions[] = {
+    {"blkio-weight", "blockIO", "weight", Kind::kNatural},
+    {"cpu-period", "cpu", "period", Kind::kNatural},
+    {"cpu-quota", "cpu", "quota", Kind::kInteger},
+    {"cpu-burst", "cpu", "burst", Kind::kNatural},
+    {"cpu-share", "cpu", "shares", Kind::kNatural},
+    {"cpu-rt-period", "cpu", "realtimePeriod", Kind::kNatural},
+    {"cpu-rt-runtime", "cpu", "realtimeRuntime", Kind::kInteger},
+    {"cpu-idle", "cpu", "idle", Kind::kInteger},
+    {"cpuset-cpus", "cpu", "cpus", Kind::kText},
+    {"cpuset-mems", "cpu", "mems", Kind::kText},
+    {"memory", "memory", "limit", Kind::kBytes},
+    {"memory-reservation", "memory", "reservation", Kind::kBytes},
+    {"memory-swap", "memory", "swap", Kind::kBytes},
+    {"pids-limit", "pids", "limit", Kind::kInteger},
+};
+
+Value value_of(const Arguments& arguments, const Option& option,
+               rapidjson::Document::AllocatorType& allocator) {
+  switch (option.kind) {
+    case Kind::kNatural:
+      return Value(parse_number<uint64_t>(arguments, option.name));
+    case Kind::kInteger:
+      return Value(parse_number<int64_t>(arguments, option.name));
+    case Kind::kBytes:
+      return Value(parse_bytes(arguments, option.name));
+    case Kind::kText:
+      break;
+  }
+  return Value(arguments.value(option.name), allocator);
 }
 
-}  // namespace
+/** The options as `linux.resources` has them. */
+std::string changes_of(const Arguments& arguments) {
+  rapidjson::Document changes(rapidjson::kObjectType);
+  auto& allocator = changes.GetAllocator();
+  for (const Option& option : kOptions) {
+    if (!arguments.has(option.name)) continue;
+    if (!changes.HasMember(option.section)) {
+      changes.AddMember(rapidjson::StringRef(option.section), Value(rapidjson::kObjectType),
+                        allocator);
+    }
+    changes[option.section].AddMember(rapidjson::StringRef(option.field),
+                                      value_of(arguments, option, allocator), allocator);
+  }
+  return json_text(changes);
+}
 
-int run_update(const GlobalOptions& global, const Arguments& arguments) {
-  const StateFolder folder = StateFolder::open(global.root, arguments.rest()[0]);
-  folder.lock();
-  const ContainerState state = folder.load();
-  if (state.status(folder.fd()) == Status::kStopped) throw UserError("container not running");
+std::string read_changes(const Arguments& arguments) {
+  if (!arguments.has("resources")) return changes_of(arguments);
+  const std::string file = arguments.value("resources");
+  return file == "-" ? read_all(STDIN_FILENO, "standard input") : read_file(file);
+}
+
+/** Objects are merged member by member, anything else takes the place of what was there. */
+void merge(Value& target, const Value& source, rapidjson::Document::AllocatorType& allocator) {
+  for (const auto& member : source.GetObject()) {
+    if (member.value.IsNull()) continue;
+    const auto found = target.FindMember(member.name);
+    if (found == target.MemberEnd()) {
+      target.AddMember(Value(member.name, allocator), Value(member.value, allocator), allocator);
+    } else if (found->value.IsObject() && member.value.IsObject()) {
+      merge(found->value, member.value, allocator);
+    } else {
+      found->value.CopyFrom(member.value, allocator);
+    }
+  }
+}
+
+Value& ensure_object(Value& parent, const char* name,
+                     rapidjson::Document::AllocatorType& allocator) {
+  const auto found = parent.FindMember(name);
+  if (found == parent.MemberEnd()) {
+    parent.AddMember(rapidjson::StringRef(name), Value(rapidjson::kObjectType), allocator);
+  } else if (!found->value.IsObject()) {
+    found->value.SetObject();
+  }
+  return parent[name];
+}
+
+/** What the container is limited to from now on, and config.json with it. */
+struct Merged {
+  Resources resources;
+  std::string config;
+};
+
+Merged merge_into_config(const std::string& config, const Value& changes) {
+  const JsonDocument stored(config, "state.json");
+  rapidjson::Document document;
+  auto& allocator = document.GetAllocator();
+  document.CopyFrom(stored.root(), allocator);
+  Value& linux_value = ensure_object(document, "linux", allocator);
+  Value& resources = ensure_object(linux_value, "resources", allocator);
+  merge(resources, changes, allocator);
+  return {parse_resources(JsonNode(resources, "linux.resources")), json_text(document)};
+}
+
+/** Limits that mean something only beside another one get that one, as it was set before. */
+Resources with_partners(Resources changes, const Resources& merged) {
+  if (changes.cpu_quota || changes.cpu_period) {
+    changes.cpu_quota = merged.cpu_quota;
+    changes.cpu_period = merged.cpu_period;
+  }
+  if (changes.memory_swap.value_or(0) > 0) changes.memory_limit = merged.memory_limit;
+  return changes;
+}
+
+void warn_of_unsupported(const Arguments& arguments) {
   for (const char* name : {"l3-cache-schema", "mem-bw-schema"}) {
     if (arguments.has(name)) {
       throw UserError(std::string("--") + name +
@@ -67,31 +172,30 @@ int run_update(const GlobalOptions& global, const Arguments& arguments) {
   for (const char* name : {"kernel-memory", "kernel-memory-tcp"}) {
     if (arguments.has(name)) log_warning(std::string("--") + name + " has no effect");
   }
-  Resources resources;
-  if (arguments.has("resources")) {
-    resources = read_resources(arguments.value("resources"));
-  } else {
-    read_number(arguments, "blkio-weight", resources.blkio_weight);
-    read_number(arguments, "cpu-period", resources.cpu_period);
-    read_number(arguments, "cpu-quota", resources.cpu_quota);
-    read_number(arguments, "cpu-burst", resources.cpu_burst);
-    read_number(arguments, "cpu-share", resources.cpu_shares);
-    read_number(arguments, "cpu-rt-period", resources.cpu_realtime_period);
-    read_number(arguments, "cpu-rt-runtime", resources.cpu_realtime_runtime);
-    read_number(arguments, "cpu-idle", resources.cpu_idle);
-    resources.cpus = arguments.value("cpuset-cpus");
-    resources.mems = arguments.value("cpuset-mems");
-    read_bytes(arguments, "memory", resources.memory_limit);
-    read_bytes(arguments, "memory-reservation", resources.memory_reservation);
-    read_bytes(arguments, "memory-swap", resources.memory_swap);
-    read_number(arguments, "pids-limit", resources.pids_limit);
-  }
-  const bool has_device_rules = !resources.devices.empty();
+}
+
+}  // namespace
+
+int run_update(const GlobalOptions& global, const Arguments& arguments) {
+  const StateFolder folder = StateFolder::open(global.root, arguments.rest()[0]);
+  folder.lock();
+  ContainerState state = folder.load();
+  if (state.status(folder.fd()) == Status::kStopped) throw UserError("container not running");
+  warn_of_unsupported(arguments);
+  const JsonDocument document(read_changes(arguments), arguments.value("resources"));
+  const Resources changes = parse_resources(JsonNode(document.root()));
+  Merged merged = merge_into_config(state.config, document.root());
+  const Resources resources = with_partners(changes, merged.resources);
+  // What is not asked for stays as it is, even where something else has changed it meanwhile.
   state.cgroup.apply(resources);
   if (!state.unit.is_none()) {
     update_systemd_unit(state.unit, resources, state.cgroup.is_unified());
   }
-  if (has_device_rules) state.cgroup.apply_devices(with_default_devices(resources.devices));
+  if (!changes.devices.empty()) {
+    state.cgroup.apply_devices(with_default_devices(changes.devices));
+  }
+  state.config = std::move(merged.config);
+  folder.save(state);
   return 0;
 }
 
