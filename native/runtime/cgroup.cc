@@ -79,7 +79,7 @@ Cgroup::Cgroup(const std::vector<Hierarchy>& hierarchies, const std::string& pat
 Cgroup::Cgroup(const JsonNode& record) {
   record.each([&](const JsonNode& node) {
     folders_.push_back({node.string("controllers", ""), node.get("mount").string(),
-                        node.get("path").string(), node.boolean("v2", false), ""});
+                        clean_path(node.get("path").string()), node.boolean("v2", false), ""});
   });
 }
 
@@ -115,6 +115,18 @@ void Cgroup::write_record(JsonWriter& writer) const {
     writer.end_object();
   }
   writer.end_array();
+}
+
+void Cgroup::note_owner(const std::string& owner) const {
+  for (const auto& folder : folders_) note_cgroup_owner(folder, owner);
+}
+
+Cgroup Cgroup::find_owned(const std::string& owner) {
+  Cgroup cgroup;
+  for (const auto& hierarchy : find_hierarchies()) {
+    collect_owned_folders(hierarchy, owner, cgroup.folders_);
+  }
+  return cgroup;
 }
 
 const CgroupFolder* Cgroup::find(std::string_view controller) const {
@@ -286,7 +298,8 @@ void Cgroup::signal_all(int signal_number) const {
 void Cgroup::destroy() const {
   bool has_killed = false;
   for (const auto& folder : folders_) {
-    if (folder.path == "/") continue;
+    // Whatever a damaged record says: no other folder is taken away.
+    if (folder.path == "/" || !is_cgroup_mount(folder.mount)) continue;
     const std::string path = folder.folder();
     int error = 0;
     const bool is_gone = wait_until([&] {

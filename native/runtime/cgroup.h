@@ -92,6 +92,12 @@ class Cgroup {
    */
   void destroy() const;
 
+  /** Notes on each folder whose it is: `owner` is the canonical path of the container's state
+   * folder. */
+  void note_owner(const std::string& owner) const;
+  /** What `note_owner` was called for, wherever it is: for a container whose record is lost. */
+  static Cgroup find_owned(const std::string& owner);
+
   void write_record(JsonWriter& writer) const;
   const std::vector<CgroupFolder>& folders() const { return folders_; }
   /** The folder of that version 1 controller; null when there is none. */
@@ -120,6 +126,13 @@ void hand_over_cgroup(const Cgroup& cgroup, const Spec& spec);
 void collect_processes(const std::string& folder, std::vector<pid_t>& pids);
 /** 0 when the folder and all below it are gone, else the errno. */
 int remove_cgroup_tree(const std::string& folder);
+/** Notes on the folder that it is `owner`'s, where notes can be kept. */
+void note_cgroup_owner(const CgroupFolder& folder, const std::string& owner);
+/** Adds the folders of the hierarchy that `owner` has. */
+void collect_owned_folders(const Hierarchy& hierarchy, const std::string& owner,
+                           std::vector<CgroupFolder>& folders);
+/** Whether a hierarchy is mounted there. */
+bool is_cgroup_mount(const std::string& path);
 /** Removes the parents that `make_cgroup_folder` made, as far as they are empty. */
 void remove_marked_parents(const CgroupFolder& folder);
 /** `2MB`, `1GB`: the sizes of huge pages of this machine, as cgroup files name them. */

@@ -1,6 +1,8 @@
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -21,6 +23,10 @@ namespace {
 const char* mark_of(const CgroupFolder& folder) {
   return folder.is_v2 ? "user.ocup.made" : "trusted.ocup.made";
 }
+
+/** Names that a container cannot give its own cgroups, and, without root, those that we can give.
+ */
+constexpr const char* kOwnerNotes[] = {"trusted.ocup.container", "user.ocup.container"};
 
 std::string parent_of(const std::string& path) {
   const size_t slash = path.find_last_of('/');
@@ -111,6 +117,15 @@ void read_pids(const std::string& folder, std::vector<pid_t>& pids) {
   }
 }
 
+bool is_owned(const std::string& folder, const std::string& owner) {
+  std::string noted(owner.size(), '\0');
+  for (const char* note : kOwnerNotes) {
+    const ssize_t length = ::getxattr(folder.c_str(), note, noted.data(), noted.size());
+    if (length >= 0) return static_cast<size_t>(length) == owner.size() && noted == owner;
+  }
+  return false;
+}
+
 struct CloseFolder {
   void operator()(DIR* folder) const { ::closedir(folder); }
 };
@@ -161,6 +176,37 @@ void make_cgroup_folder(const CgroupFolder& folder) {
     }
   }
   throw SysError(ENOENT, "mkdir", folder.folder());
+}
+
+void note_cgroup_owner(const CgroupFolder& folder, const std::string& owner) {
+  const std::string path = folder.folder();
+  for (const char* note : kOwnerNotes) {
+    if (::setxattr(path.c_str(), note, owner.data(), owner.size(), 0) == 0) return;
+  }
+}
+
+void collect_owned_folders(const Hierarchy& hierarchy, const std::string& owner,
+                           std::vector<CgroupFolder>& folders) {
+  std::vector<std::string> left = {""};
+  while (!left.empty()) {
+    const std::string path = std::move(left.back());
+    left.pop_back();
+    if (!path.empty() && is_owned(hierarchy.mount + path, owner)) {
+      folders.push_back(
+          {hierarchy.controllers, hierarchy.mount, path, hierarchy.is_v2, hierarchy.own_path});
+      continue;
+    }
+    for (const auto& name : child_folders(hierarchy.mount + path)) {
+      left.push_back(path + "/" + name);
+    }
+  }
+}
+
+bool is_cgroup_mount(const std::string& path) {
+  struct statfs stat = {};
+  if (::statfs(path.c_str(), &stat) < 0) return false;
+  const auto type = static_cast<long>(stat.f_type);
+  return type == CGROUP_SUPER_MAGIC || type == CGROUP2_SUPER_MAGIC;
 }
 
 void collect_processes(const std::string& folder, std::vector<pid_t>& pids) {

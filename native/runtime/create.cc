@@ -246,6 +246,7 @@ class Creation {
     }
     state_.cgroup.create_v1(options_.is_rootless);
     if (!is_born_in_cgroup_) state_.cgroup.attach_v2(pid);
+    state_.cgroup.note_owner(folder_.canonical_path());
     state_.cgroup.apply(spec_.resources);
     if (!options_.is_rootless) {
       state_.cgroup.apply_devices(with_default_devices(spec_.resources.devices));

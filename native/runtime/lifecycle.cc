@@ -53,6 +53,26 @@ void await_program(const ContainerState& state, const Channel& channel) {
   }
 }
 
+/** Undefined when there is none, and with `is_forced` also when it is damaged. */
+std::optional<ContainerState> find_state(const StateFolder& folder, bool is_forced) {
+  try {
+    return folder.find();
+  } catch (const std::exception& error) {
+    if (is_forced) return std::nullopt;
+    throw UserError("the state of container " + folder.id() + " is damaged (" + error.what() +
+                    "): delete --force removes it and what is left of its cgroups");
+  }
+}
+
+void run_poststop(const ContainerState& state, bool is_forced) {
+  try {
+    run_late_hooks(state, "poststop", Status::kStopped);
+  } catch (const SpecError& error) {
+    if (!is_forced) throw;
+    log_warning(std::string("cannot run poststop hooks: ") + error.what());
+  }
+}
+
 }  // namespace
 
 void start_container(const std::string& root, const std::string& id) {
@@ -85,9 +105,10 @@ void start_container(const std::string& root, const std::string& id) {
 void delete_container(const std::string& root, const std::string& id, bool is_forced) {
   const StateFolder folder = StateFolder::open(root, id);
   folder.lock();
-  const auto state = folder.find();
+  const auto state = find_state(folder, is_forced);
   if (!state) {
     if (!is_forced) throw UserError("container does not exist");
+    Cgroup::find_owned(folder.canonical_path()).destroy();
     folder.remove();
     return;
   }
@@ -98,7 +119,7 @@ void delete_container(const std::string& root, const std::string& id, bool is_fo
   }
   if (status != Status::kStopped) kill_first_process(*state);
   state->destroy_cgroups();
-  if (state->is_complete) run_late_hooks(*state, "poststop", Status::kStopped);
+  if (state->is_complete) run_poststop(*state, is_forced);
   folder.remove();
 }
 

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 #include <memory>
 
@@ -180,6 +181,13 @@ std::vector<std::string> StateFolder::list(const std::string& root) {
   }
   std::sort(ids.begin(), ids.end());
   return ids;
+}
+
+std::string StateFolder::canonical_path() const {
+  const std::string link = "/proc/self/fd/" + std::to_string(fd_.get());
+  char text[PATH_MAX];
+  const ssize_t length = ::readlink(link.c_str(), text, sizeof text);
+  return length < 0 ? path_ : std::string(text, static_cast<size_t>(length));
 }
 
 void StateFolder::lock() const {

@@ -59,6 +59,8 @@ class StateFolder {
 
   int fd() const { return fd_.get(); }
   const std::string& id() const { return id_; }
+  /** Where it is, whatever way led there. */
+  std::string canonical_path() const;
 
   /** Keeps other commands that change the container away until this object goes. */
   void lock() const;
