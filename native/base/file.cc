@@ -20,6 +20,12 @@ void write_at_once(int fd, std::string_view data, const std::string& path) {
   if (static_cast<size_t>(count) != data.size()) throw SysError(EIO, "write", path);
 }
 
+long filesystem_of(int fd, const std::string& path) {
+  struct statfs filesystem = {};
+  if (::fstatfs(fd, &filesystem) < 0) throw SysError(errno, "statfs", path);
+  return static_cast<long>(filesystem.f_type);
+}
+
 }  // namespace
 
 UniqueFd open_file(int dir_fd, const std::string& path, int flags, mode_t mode) {
@@ -62,17 +68,27 @@ void write_all(int fd, std::string_view data, std::string_view path) {
   }
 }
 
-void write_control_file(const std::string& path, std::string_view data) {
-  const UniqueFd fd = open_file(path, O_WRONLY);
-  write_at_once(fd.get(), data, path);
+UniqueFd open_proc_file(const std::string& path, int flags) {
+  UniqueFd fd = open_file(path, flags);
+  if (filesystem_of(fd.get(), path) != PROC_SUPER_MAGIC) throw SysError(EXDEV, "open", path);
+  return fd;
+}
+
+UniqueFd open_cgroup_file(const std::string& path, int flags) {
+  UniqueFd fd = open_file(path, flags);
+  const long type = filesystem_of(fd.get(), path);
+  if (type != CGROUP_SUPER_MAGIC && type != CGROUP2_SUPER_MAGIC) {
+    throw SysError(EXDEV, "open", path);
+  }
+  return fd;
 }
 
 void write_proc_file(const std::string& path, std::string_view data) {
-  const UniqueFd fd = open_file(path, O_WRONLY);
-  struct statfs filesystem = {};
-  if (::fstatfs(fd.get(), &filesystem) < 0) throw SysError(errno, "statfs", path);
-  if (static_cast<long>(filesystem.f_type) != PROC_SUPER_MAGIC) throw SysError(EXDEV, "open", path);
-  write_at_once(fd.get(), data, path);
+  write_at_once(open_proc_file(path, O_WRONLY).get(), data, path);
+}
+
+void write_cgroup_file(const std::string& path, std::string_view data) {
+  write_at_once(open_cgroup_file(path, O_WRONLY).get(), data, path);
 }
 
 void write_file_atomic(const std::string& path, std::string_view data, mode_t mode) {

@@ -29,18 +29,22 @@ UniqueFd open_file(const std::string& path, int flags, mode_t mode = 0);
 /** All that is left to read. Throws SysError, also when there is more than `max_bytes` (EFBIG). */
 std::string read_all(int fd, std::string_view path, size_t max_bytes = 64u << 20);
 
-/** Writes as write_control_file does what has to be a file of procfs: EXDEV where it is not. */
-void write_proc_file(const std::string& path, std::string_view data);
-
 /** The content of the file at `path`. Throws SysError. */
 std::string read_file(const std::string& path, size_t max_bytes = 64u << 20);
 
 /** Writes all of `data`. Throws SysError. */
 void write_all(int fd, std::string_view data, std::string_view path);
 
-/** Writes `data` in one write to an existing file, as the kernel's control files want it. Throws
- * SysError. */
-void write_control_file(const std::string& path, std::string_view data);
+/**
+ * A file of the kernel, which may have been mounted over or led elsewhere: EXDEV when it is not of
+ * procfs, or of a cgroup hierarchy. Throws SysError. See CVE-2025-52881.
+ */
+UniqueFd open_proc_file(const std::string& path, int flags);
+UniqueFd open_cgroup_file(const std::string& path, int flags);
+
+/** Opens as these do, and writes `data` in one write, as such files want it. Throws SysError. */
+void write_proc_file(const std::string& path, std::string_view data);
+void write_cgroup_file(const std::string& path, std::string_view data);
 
 /** Replaces the file at `path` by way of a temporary one beside it and a rename. Throws SysError.
  */

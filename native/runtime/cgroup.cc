@@ -35,7 +35,7 @@ std::string clean_path(const std::string& path) {
 }
 
 void attach_to(const std::string& folder, pid_t pid) {
-  write_control_file(folder + "/cgroup.procs", std::to_string(pid));
+  write_cgroup_file(folder + "/cgroup.procs", std::to_string(pid));
 }
 
 /** Waits until `is_done`, looking ever less often. */
@@ -222,17 +222,17 @@ void Cgroup::freeze() const {
     const std::string file = folder->folder() + "/freezer.state";
     // A process that forks while it is being frozen keeps the state at FREEZING: ask again.
     const bool is_done = wait_until([&] {
-      write_control_file(file, "FROZEN");
+      write_cgroup_file(file, "FROZEN");
       return trimmed(read_file(file)) == "FROZEN";
     });
     if (!is_done) {
-      write_control_file(file, "THAWED");
+      write_cgroup_file(file, "THAWED");
       throw UserError("cannot freeze " + folder->folder() + ": it stays in state FREEZING");
     }
   } else if (const CgroupFolder* unified = find_v2()) {
-    write_control_file(unified->folder() + "/cgroup.freeze", "1");
+    write_cgroup_file(unified->folder() + "/cgroup.freeze", "1");
     if (!wait_until([&] { return is_v2_frozen(unified->folder()); })) {
-      write_control_file(unified->folder() + "/cgroup.freeze", "0");
+      write_cgroup_file(unified->folder() + "/cgroup.freeze", "0");
       throw UserError("cannot freeze " + unified->folder() + ": its processes do not stop");
     }
   } else {
@@ -243,9 +243,9 @@ void Cgroup::freeze() const {
 void Cgroup::thaw() const {
   try {
     if (const CgroupFolder* folder = find("freezer")) {
-      write_control_file(folder->folder() + "/freezer.state", "THAWED");
+      write_cgroup_file(folder->folder() + "/freezer.state", "THAWED");
     } else if (const CgroupFolder* unified = find_v2()) {
-      write_control_file(unified->folder() + "/cgroup.freeze", "0");
+      write_cgroup_file(unified->folder() + "/cgroup.freeze", "0");
     }
   } catch (const SysError& error) {
     // What has been removed meanwhile holds nobody back.
@@ -280,7 +280,7 @@ std::vector<pid_t> Cgroup::processes() const {
 void Cgroup::signal_all(int signal_number) const {
   const CgroupFolder* unified = find_v2();
   if (signal_number == SIGKILL && unified != nullptr &&
-      try_write_control_file(unified->folder() + "/cgroup.kill", "1")) {
+      try_write_cgroup_file(unified->folder() + "/cgroup.kill", "1")) {
     return;
   }
   // What is forked meanwhile is found by the next round, and a frozen process takes a signal later.

@@ -138,7 +138,7 @@ void remove_marked_parents(const CgroupFolder& folder);
 /** `2MB`, `1GB`: the sizes of huge pages of this machine, as cgroup files name them. */
 std::vector<std::string> huge_page_sizes();
 /** Writes what may be refused: true when it was taken. */
-bool try_write_control_file(const std::string& file, std::string_view data);
+bool try_write_cgroup_file(const std::string& file, std::string_view data);
 
 void apply_v1(const CgroupFolder& folder, const Resources& resources);
 void apply_v2(const CgroupFolder& folder, const Resources& resources);

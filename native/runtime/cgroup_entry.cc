@@ -21,7 +21,7 @@ void admit_to_cgroups(const Channel& channel, const Cgroup& cgroup) {
   std::string names;
   for (const auto& folder : cgroup.folders()) {
     if (folder.is_v2) continue;
-    doors.push_back(open_file(folder.folder() + "/tasks", O_WRONLY));
+    doors.push_back(open_cgroup_file(folder.folder() + "/tasks", O_WRONLY));
     names += folder.controllers + "\n";
   }
   channel.send_all(Step::kCgroupReady, names, doors);

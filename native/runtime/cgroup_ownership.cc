@@ -54,7 +54,7 @@ void hand_over_cgroup(const Cgroup& cgroup, const Spec& spec) {
   }
   const auto owner = host_id_of(spec.process->user.uid, spec.uid_mappings);
   if (!owner) return;
-  const UniqueFd folder = open_file(cgroup.folders().front().folder(), O_PATH | O_DIRECTORY);
+  const UniqueFd folder = open_cgroup_file(cgroup.folders().front().folder(), O_PATH | O_DIRECTORY);
   for (const auto& name : delegated_files()) {
     // A file of a controller that is not here is not there.
     if (::fchownat(folder.get(), name.c_str(), *owner, static_cast<gid_t>(-1), 0) < 0 &&

@@ -48,8 +48,8 @@ void hand_down_controllers(const std::string& parent) {
     const size_t end = std::min(available.find_first_of(" \n", start), available.size());
     // One at a time: a controller that is busy must not keep the others from being handed down.
     if (end > start) {
-      try_write_control_file(parent + "/cgroup.subtree_control",
-                             "+" + available.substr(start, end - start));
+      try_write_cgroup_file(parent + "/cgroup.subtree_control",
+                            "+" + available.substr(start, end - start));
     }
     start = end + 1;
   }
@@ -63,7 +63,7 @@ void inherit_cpuset(const CgroupFolder& folder, const std::string& path) {
     if (parent_of(path) != "/" && read_file(parent + file) == "\n") {
       inherit_cpuset(folder, parent_of(path));
     }
-    write_control_file(folder_at(folder, path) + file, read_file(parent + file));
+    write_cgroup_file(folder_at(folder, path) + file, read_file(parent + file));
   }
 }
 
@@ -160,9 +160,13 @@ std::vector<std::string> huge_page_sizes() {
   return sizes;
 }
 
-bool try_write_control_file(const std::string& file, std::string_view data) {
-  const UniqueFd fd(::open(file.c_str(), O_WRONLY | O_CLOEXEC));
-  return fd && ::write(fd.get(), data.data(), data.size()) == static_cast<ssize_t>(data.size());
+bool try_write_cgroup_file(const std::string& file, std::string_view data) {
+  try {
+    write_cgroup_file(file, data);
+    return true;
+  } catch (const SysError&) {
+    return false;
+  }
 }
 
 void make_cgroup_folder(const CgroupFolder& folder) {

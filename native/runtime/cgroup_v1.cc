@@ -13,7 +13,7 @@ class Writer {
   explicit Writer(const CgroupFolder& folder) : folder_(folder.folder()) {}
 
   void text(const char* file, std::string_view value) const {
-    write_control_file(folder_ + "/" + file, value);
+    write_cgroup_file(folder_ + "/" + file, value);
   }
 
   template <typename Number>

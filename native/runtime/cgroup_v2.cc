@@ -18,7 +18,7 @@ uint64_t io_weight(uint64_t weight) {
 }
 
 void write(const CgroupFolder& folder, const std::string& file, std::string_view value) {
-  write_control_file(folder.folder() + "/" + file, value);
+  write_cgroup_file(folder.folder() + "/" + file, value);
 }
 
 /** A controller that is not here limits nothing: no limit is what there is. */

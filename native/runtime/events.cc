@@ -100,8 +100,8 @@ class OutOfMemory {
     oom_control_ = open_file(memory.folder() + "/memory.oom_control", O_RDONLY);
     fd_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!fd_) throw SysError(errno, "eventfd");
-    write_control_file(control_,
-                       std::to_string(fd_.get()) + " " + std::to_string(oom_control_.get()));
+    write_cgroup_file(control_,
+                      std::to_string(fd_.get()) + " " + std::to_string(oom_control_.get()));
   }
 
   uint64_t count_kills() const { return StatFile(unified_, "memory.events").field("oom_kill"); }

@@ -220,7 +220,7 @@ void reset_affinity() {
 
 void write_oom_score(pid_t pid, int score) {
   const std::string path = "/proc/" + std::to_string(pid) + "/oom_score_adj";
-  const UniqueFd file = open_file(path, O_RDWR);
+  const UniqueFd file = open_proc_file(path, O_RDWR);
   const std::string text = std::to_string(score);
   // A score that stays what it is needs no privilege.
   if (read_all(file.get(), path) == text + "\n") return;

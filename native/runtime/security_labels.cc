@@ -10,19 +10,6 @@
 
 namespace ocup {
 
-namespace {
-
-UniqueFd open_proc_file(const char* path) {
-  UniqueFd file = open_file(path, O_WRONLY);
-  struct statfs stat = {};
-  if (::fstatfs(file.get(), &stat) < 0 || static_cast<long>(stat.f_type) != PROC_SUPER_MAGIC) {
-    throw SysError(EXDEV, "open", path);
-  }
-  return file;
-}
-
-}  // namespace
-
 bool has_apparmor() {
   constexpr const char* kFile = "/sys/module/apparmor/parameters/enabled";
   return ::access(kFile, R_OK) == 0 && read_file(kFile).starts_with("Y");
@@ -48,13 +35,13 @@ void require_security_modules(const Process& process, const std::string& mount_l
 
 ExecLabel open_exec_label(const Process& process) {
   if (!process.selinux_label.empty()) {
-    return {open_proc_file("/proc/thread-self/attr/exec"), process.selinux_label};
+    return {open_proc_file("/proc/thread-self/attr/exec", O_WRONLY), process.selinux_label};
   }
   if (process.apparmor_profile.empty()) return {};
   constexpr const char* kOwnFile = "/proc/thread-self/attr/apparmor/exec";
   // Kernels before 5.1 have one file for whatever module comes first.
   const char* path = ::access(kOwnFile, F_OK) == 0 ? kOwnFile : "/proc/thread-self/attr/exec";
-  return {open_proc_file(path), "exec " + process.apparmor_profile};
+  return {open_proc_file(path, O_WRONLY), "exec " + process.apparmor_profile};
 }
 
 void set_exec_label(const ExecLabel& label) {

@@ -11,7 +11,7 @@ import {
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { TestBundle } from '../../support/bundle.ts';
-import { OURS, RuntimeLab } from '../../support/runtime.ts';
+import { callProgram, cgroupsNamed, OURS, RuntimeLab } from '../../support/runtime.ts';
 
 // What images, volumes and neighbours did to other runtimes, each under the name of its report. The races are in
 // races.test.ts, CVE-2019-5736 in own-executable.test.ts.
@@ -297,5 +297,39 @@ describe('CVE-2025-52881: writes to proc that are led elsewhere', () => {
     await lab.run(bundle);
     expect(readFileSync(join(bundle.rootfs, 'victim'), 'utf8')).toBe('untouched');
     expect(existsSync(join(bundle.rootfs, 'proc/sys/net/ipv4'))).toBe(true);
+  });
+
+  /** The command in a mount namespace where a file system of another kind lies over the container's cgroups. */
+  async function besideFakeCgroups(
+    id: string,
+    command: readonly string[],
+  ): Promise<{ code: number; stderr: string; content: string }> {
+    const seen = join(lab.folder, 'seen');
+    const folders = cgroupsNamed([id]).map((line) => line.replace('cgroup ', ''));
+    // The runtime asks the freezer first.
+    const files = ['pids.max', 'tasks', 'cgroup.procs', 'freezer.state'];
+    const lines = folders.flatMap((folder) => [
+      `mount -t tmpfs none ${folder}`,
+      ...files.map((file) => `echo THAWED > ${folder}/${file}`),
+    ]);
+    const call = [OURS.path, '--root', lab.root, ...command].join(' ');
+    const show = folders.flatMap((folder) => files.map((file) => `${folder}/${file}`)).join(' ');
+    const script = [...lines, `${call} 2> ${seen}.err; code=$?`, `cat ${show} > ${seen}`];
+    const all = ['-m', 'sh', '-c', [...script, 'exit $code'].join('\n')];
+    const { code } = await callProgram('/usr/bin/unshare', all, lab.folder);
+    const content = [...new Set(readFileSync(seen, 'utf8').trim().split('\n'))].join();
+    return { code, stderr: readFileSync(`${seen}.err`, 'utf8'), content };
+  }
+
+  test.each([
+    ['a limit', (id: string) => ['update', '--pids-limit', '50', id]],
+    ['the freezer', (id: string) => ['pause', id]],
+    ['the entry of a process', (id: string) => ['exec', id, 'true']],
+  ])('%s is not written into what only has the place of a cgroup', async (_name, command) => {
+    const id = await lab.start(lab.bundle());
+    const { code, stderr, content } = await besideFakeCgroups(id, command(id));
+    expect(code).not.toBe(0);
+    expect(stderr).toContain('Invalid cross-device link');
+    expect(content).toBe('THAWED');
   });
 });
