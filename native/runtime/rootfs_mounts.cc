@@ -224,10 +224,10 @@ void Rootfs::mount_cgroup(const Mount& mount) {
     mount_new(unified);
     return;
   }
-  // Without a namespace a new mount would show, and perhaps hand over, the cgroups of the whole
-  // machine.
+  // Without a namespace /proc/self/cgroup names places in the whole tree, and that is what there is
+  // to see. A copy of the host's mount: a new one would set the options of all (nsdelegate).
   const UniqueFd target = open_target(mount, true);
-  attach(clone_host_mount(unified, cgroup.folders().front().folder()), target.get(),
+  attach(clone_host_mount(unified, cgroup.folders().front().mount), target.get(),
          mount.destination);
 }
 

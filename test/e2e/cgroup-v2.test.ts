@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
+import { defaultSpec } from '../support/bundle.ts';
 import { runInVm, vmObstacle } from '../support/virtual-machine.ts';
 
 const SCRIPT = `
@@ -46,6 +47,43 @@ value processes sh -c 'ps -o args | grep -c "[o]cup-"'
 value run sh -c 'ls /run'
 `;
 
+function specOf(script: string, namespaces: readonly string[] = []): string {
+  const spec = defaultSpec();
+  spec.process.args = ['/bin/busybox', 'sh', '-c', script];
+  spec.linux.namespaces.push(...namespaces.map((type) => ({ type })));
+  spec.linux.resources['memory'] = { limit: 64 << 20 };
+  spec.linux.resources['cpu'] = { shares: 512 };
+  return JSON.stringify(spec);
+}
+
+const SHOW_CGROUPS = [
+  'PATH=/bin; cd /sys/fs/cgroup',
+  // The root of the tree alone has no type.
+  'test -e cgroup.type && echo own || echo whole',
+  'head -n 1 .$(sed s/0:://  /proc/self/cgroup)/cgroup.procs',
+  'mkdir x 2>&1 | grep -o Read-only',
+].join('; ');
+
+/** The runtime without the supervisor. */
+const RUNTIME_SCRIPT = `
+runtime="/ocup/build/Release/ocup-runtime"
+bundle=/srv/bundle; mkdir -p $bundle/rootfs && cd $bundle/rootfs && mkdir bin dev proc sys && cp /bin/busybox bin/
+for name in sh cat sed head mkdir grep test sleep; do ln -s busybox bin/$name; done
+cd $bundle; options=$(grep ' /sys/fs/cgroup ' /proc/mounts)
+echo '${specOf(SHOW_CGROUPS)}' > config.json; value tree $runtime run tree
+echo '${specOf(SHOW_CGROUPS, ['cgroup'])}' > config.json; value namespace $runtime run namespace
+[ "$options" = "$(grep ' /sys/fs/cgroup ' /proc/mounts)" ]; echo "options=$?"
+echo '${specOf('exec /bin/sleep 1000')}' > config.json
+$runtime run -d limits < /dev/null > /dev/null 2>&1
+value weight cat /sys/fs/cgroup/limits/cpu.weight
+$runtime update --cpu-quota 20000 limits && $runtime update --cpu-period 50000 limits; $runtime update --memory-swap 96M limits
+value quota cat /sys/fs/cgroup/limits/cpu.max
+value swap cat /sys/fs/cgroup/limits/memory.swap.max
+: > /run/ocup-runtime/limits/state.json; $runtime delete --force limits; echo "damaged=$?"
+value limits sh -c 'ls -d /sys/fs/cgroup/limits; ps -o args | grep "[s]leep 1000"'
+rm -rf /run/ocup-runtime
+`;
+
 const obstacle = vmObstacle();
 const suite = obstacle === undefined ? describe : describe.skip;
 
@@ -54,7 +92,7 @@ suite(`a pure cgroup v2 kernel (${obstacle ?? 'in a virtual machine'})`, () => {
   let log = '';
 
   beforeAll(async () => {
-    const { console: text } = await runInVm(SCRIPT, 300_000);
+    const { console: text } = await runInVm(`${SCRIPT}${RUNTIME_SCRIPT}`, 300_000);
     log = text;
     for (const [, name = '', value = ''] of text.matchAll(/^(\w+)=(.*)$/gm))
       values.set(name, value);
@@ -75,6 +113,14 @@ suite(`a pure cgroup v2 kernel (${obstacle ?? 'in a virtual machine'})`, () => {
     ['no mount is left', 'mounts', '0'],
     ['no process is left', 'processes', '0'],
     ['no run folder is left', 'run', ''],
+    ['without a cgroup namespace the whole tree is there, read-only', 'tree', 'whole 1 Read-only'],
+    ['with one it is the container’s own cgroup', 'namespace', 'own 1 Read-only'],
+    ['the options of the host’s mount stay', 'options', '0'],
+    ['shares become a weight', 'weight', '59'],
+    ['an update keeps the one before', 'quota', '20000 50000'],
+    ['a limit of swap finds that of memory', 'swap', String(32 << 20)],
+    ['a container whose state is damaged is removed', 'damaged', '0'],
+    ['its processes and cgroup are gone', 'limits', ''],
   ];
 
   test.each(expectations)('%s', (_, name, wanted) => {
