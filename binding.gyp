@@ -74,6 +74,7 @@
         'native/runtime/mount_calls.cc',
         'native/runtime/net_devices.cc',
         'native/runtime/ps.cc',
+        'native/runtime/resource_changes.cc',
         'native/runtime/rtnetlink.cc',
         'native/runtime/rootfs.cc',
         'native/runtime/rootfs_devices.cc',

@@ -123,6 +123,12 @@ Status ContainerState::status(int folder_fd) const {
   return waits ? Status::kCreated : Status::kRunning;
 }
 
+ContainerState parse_state(std::string text, const std::string& name) {
+  // It holds a whole config.json one level further in.
+  const JsonDocument document(std::move(text), name, kMaxJsonDepth + 1);
+  return read_state(JsonNode(document.root()));
+}
+
 std::string state_json(const ContainerState& state, Status status, pid_t pid,
                        const std::string* owner) {
   JsonWriter writer;
@@ -238,10 +244,7 @@ std::optional<ContainerState> StateFolder::find() const {
   const UniqueFd file(::openat(fd_.get(), kStateFile, O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!file && errno == ENOENT) return std::nullopt;
   if (!file) throw SysError(errno, "open", path_ + "/" + kStateFile);
-  // It holds a whole config.json one level further in.
-  const JsonDocument document(read_all(file.get(), path_), path_ + "/" + kStateFile,
-                              kMaxJsonDepth + 1);
-  return read_state(JsonNode(document.root()));
+  return parse_state(read_all(file.get(), path_), path_ + "/" + kStateFile);
 }
 
 ContainerState StateFolder::load() const {

@@ -43,6 +43,9 @@ struct ContainerState {
   void destroy_cgroups() const;
 };
 
+/** Reads state.json; `name` names it in errors. Throws SpecError. */
+ContainerState parse_state(std::string text, const std::string& name);
+
 /** The specification's state, as hooks get it and `state` prints it, with runc's members beside
  * them. */
 std::string state_json(const ContainerState& state, Status status, pid_t pid,

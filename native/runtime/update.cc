@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "runtime/commands.h"
 #include "runtime/log.h"
+#include "runtime/resource_changes.h"
 #include "runtime/state.h"
 
 namespace ocup {
@@ -108,59 +109,6 @@ std::string read_changes(const Arguments& arguments) {
   return file == "-" ? read_all(STDIN_FILENO, "standard input") : read_file(file);
 }
 
-/** Objects are merged member by member, anything else takes the place of what was there. */
-void merge(Value& target, const Value& source, rapidjson::Document::AllocatorType& allocator) {
-  for (const auto& member : source.GetObject()) {
-    if (member.value.IsNull()) continue;
-    const auto found = target.FindMember(member.name);
-    if (found == target.MemberEnd()) {
-      target.AddMember(Value(member.name, allocator), Value(member.value, allocator), allocator);
-    } else if (found->value.IsObject() && member.value.IsObject()) {
-      merge(found->value, member.value, allocator);
-    } else {
-      found->value.CopyFrom(member.value, allocator);
-    }
-  }
-}
-
-Value& ensure_object(Value& parent, const char* name,
-                     rapidjson::Document::AllocatorType& allocator) {
-  const auto found = parent.FindMember(name);
-  if (found == parent.MemberEnd()) {
-    parent.AddMember(rapidjson::StringRef(name), Value(rapidjson::kObjectType), allocator);
-  } else if (!found->value.IsObject()) {
-    found->value.SetObject();
-  }
-  return parent[name];
-}
-
-/** What the container is limited to from now on, and config.json with it. */
-struct Merged {
-  Resources resources;
-  std::string config;
-};
-
-Merged merge_into_config(const std::string& config, const Value& changes) {
-  const JsonDocument stored(config, "state.json");
-  rapidjson::Document document;
-  auto& allocator = document.GetAllocator();
-  document.CopyFrom(stored.root(), allocator);
-  Value& linux_value = ensure_object(document, "linux", allocator);
-  Value& resources = ensure_object(linux_value, "resources", allocator);
-  merge(resources, changes, allocator);
-  return {parse_resources(JsonNode(resources, "linux.resources")), json_text(document)};
-}
-
-/** Limits that mean something only beside another one get that one, as it was set before. */
-Resources with_partners(Resources changes, const Resources& merged) {
-  if (changes.cpu_quota || changes.cpu_period) {
-    changes.cpu_quota = merged.cpu_quota;
-    changes.cpu_period = merged.cpu_period;
-  }
-  if (changes.memory_swap.value_or(0) > 0) changes.memory_limit = merged.memory_limit;
-  return changes;
-}
-
 void warn_of_unsupported(const Arguments& arguments) {
   for (const char* name : {"l3-cache-schema", "mem-bw-schema"}) {
     if (arguments.has(name)) {
@@ -183,18 +131,16 @@ int run_update(const GlobalOptions& global, const Arguments& arguments) {
   if (state.status(folder.fd()) == Status::kStopped) throw UserError("container not running");
   warn_of_unsupported(arguments);
   const JsonDocument document(read_changes(arguments), arguments.value("resources"));
-  const Resources changes = parse_resources(JsonNode(document.root()));
-  Merged merged = merge_into_config(state.config, document.root());
-  const Resources resources = with_partners(changes, merged.resources);
+  ResourceChanges changes = merge_resources(state.config, document.root());
   // What is not asked for stays as it is, even where something else has changed it meanwhile.
-  state.cgroup.apply(resources);
+  state.cgroup.apply(changes.resources);
   if (!state.unit.is_none()) {
-    update_systemd_unit(state.unit, resources, state.cgroup.is_unified());
+    update_systemd_unit(state.unit, changes.resources, state.cgroup.is_unified());
   }
-  if (!changes.devices.empty()) {
-    state.cgroup.apply_devices(with_default_devices(changes.devices));
+  if (!changes.resources.devices.empty()) {
+    state.cgroup.apply_devices(with_default_devices(changes.resources.devices));
   }
-  state.config = std::move(merged.config);
+  state.config = std::move(changes.config);
   folder.save(state);
   return 0;
 }

@@ -97,10 +97,12 @@ extern "C" __attribute__((no_sanitize_coverage)) void __sanitizer_cov_trace_pc()
 }
 
 int main(int argc, char** argv) {
-  if (argc < 5) {
-    std::fprintf(stderr, "usage: %s SECONDS SEED CRASH_FILE CORPUS_FILE...\n", argv[0]);
+  if (argc < 6 || !ocup::choose_target(argv[1])) {
+    std::fprintf(stderr, "usage: %s TARGET SECONDS SEED CRASH_FILE CORPUS_FILE...\n", argv[0]);
     return 2;
   }
+  ++argv;
+  --argc;
   const double end = seconds_now() + static_cast<double>(number(argv[1]));
   ocup::Random random(number(argv[2]));
   crash_file = argv[3];
