@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { TestBundle } from '../../support/bundle.ts';
 import { OURS, RuntimeLab } from '../../support/runtime.ts';
+import { SWAPPER } from '../../support/swapper.ts';
 
 let lab: RuntimeLab;
 beforeEach(() => {
@@ -14,26 +15,6 @@ afterEach(async () => {
 });
 
 const ROUNDS = 25;
-
-/** Makes `<volume>/a` now a folder, now a link to the host, as fast as it can, until it is told to end. */
-const SWAPPER = `
-const { mkdirSync, rmSync, symlinkSync } = require('node:fs');
-const [place, target] = process.argv.slice(1);
-// What the runtime makes in the meantime is in the way now and then.
-const attempt = (work) => { try { work(); } catch { } };
-process.stdout.write('swapping');
-process.stdin.resume().on('end', () => process.exit(0));
-const swap = () => {
-  for (let i = 0; i < 200; i += 1) {
-    attempt(() => rmSync(place, { recursive: true, force: true }));
-    attempt(() => symlinkSync(target, place));
-    attempt(() => rmSync(place, { recursive: true, force: true }));
-    attempt(() => mkdirSync(place));
-  }
-  setImmediate(swap);
-};
-swap();
-`;
 
 interface Arena {
   readonly bundle: TestBundle;
