@@ -39,7 +39,7 @@ ocup --profile hog up -d hog
 ocup wait hog; echo "hog=$?"
 value paused sh -c 'ocup pause peer && ocup ps --format json peer | grep -o "\\"State\\":\\"[a-z]*\\"" && ocup unpause peer'
 ocup --profile hog down; echo "down=$?"
-for n in 1 2 3 4 5 6 7 8 9 10; do [ -e /run/ocup ] || break; sleep 1; done
+for n in $(seq 30); do [ -e /run/ocup ] || break; sleep 1; done
 value cgroups find /sys/fs/cgroup -mindepth 1 -name '*ocup*'
 value links sh -c 'ls /sys/class/net'
 value mounts sh -c 'grep -c ocup /proc/mounts'
