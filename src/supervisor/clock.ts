@@ -3,10 +3,12 @@ const MAX_DRIFT_MS = 2;
 
 /** Now, as RFC 3339 with nine digits of the second. */
 export function timestamp(): string {
-  const coarseMs = Date.now();
+  const beforeMs = Date.now();
   const fineMs = performance.timeOrigin + performance.now();
-  const isClose = Math.abs(fineMs - coarseMs) <= MAX_DRIFT_MS;
-  const nowMs = isClose ? fineMs : coarseMs;
+  // Another process may have had its turn in between.
+  const afterMs = Date.now();
+  const isClose = fineMs >= beforeMs - MAX_DRIFT_MS && fineMs <= afterMs + MAX_DRIFT_MS;
+  const nowMs = isClose ? fineMs : afterMs;
   const second = Math.floor(nowMs / 1000);
   const nanoseconds = Math.floor((nowMs - second * 1000) * 1e6);
   const date = new Date(second * 1000).toISOString().slice(0, 19);
