@@ -58,6 +58,7 @@ const RESOLVERS: PathState<Resolver> = compilePaths<Resolver>({
   'services.*.extends.file': textPath,
   'services.*.develop.watch.*.path': textPath,
   'services.*.image': imagePath,
+  'services.*.pre_start.*.image': imagePath,
   'services.*.volumes.*': mountPath,
   'configs.*.file': textPath,
   'secrets.*.file': textPath,

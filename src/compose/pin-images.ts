@@ -1,4 +1,5 @@
 import { dirname } from 'node:path';
+import type { Hooks } from '../model/container.ts';
 import type { Lock } from '../model/lock.ts';
 import type { Project, Service } from '../model/project.ts';
 import { formatFamiliarReference, parseImageSource } from '../model/reference.ts';
@@ -18,29 +19,41 @@ export function pinImages(project: Project, lock: Lock): Pinned {
   const folder = dirname(lockPath(project));
   const unlocked = new Set<string>();
   const local = new Map<string, string>();
-  const services = project.services.map((service): Service => {
-    const { image } = service.container;
+  const pin = (image: string): string => {
     const source = parseImageSource(image);
     const key = lockKey(source, folder);
-    if (key === undefined || isBuilt(service)) return service;
+    if (key === undefined) return image;
     const locked = lock.images[key];
     if (locked === undefined) {
       unlocked.add(image);
-      return service;
+      return image;
     }
     if (source.kind !== 'registry') {
       local.set(image, locked.digest);
-      return service;
+      return image;
     }
-    const reference = { ...source.reference, digest: locked.digest };
-    const pinned = formatFamiliarReference(reference);
-    return { ...service, container: { ...service.container, image: pinned } };
+    return formatFamiliarReference({ ...source.reference, digest: locked.digest });
+  };
+  const services = project.services.map((service): Service => {
+    const { image, hooks } = service.container;
+    const pinned = isBuilt(service) ? image : pin(image);
+    const container = { ...service.container, image: pinned, hooks: pinHooks(hooks, pin) };
+    return { ...service, container };
   });
   return {
     project: { ...project, services },
     unlocked: [...unlocked],
     local: [...local].map(([image, digest]) => ({ image, digest })),
   };
+}
+
+function pinHooks(hooks: Hooks | undefined, pin: (image: string) => string): Hooks | undefined {
+  if (hooks?.preStart === undefined) return hooks;
+  const preStart = hooks.preStart.map((hook) => ({
+    ...hook,
+    image: hook.image === undefined ? undefined : pin(hook.image),
+  }));
+  return { ...hooks, preStart };
 }
 
 /** A service whose image has no name but the one that building gives it. */

@@ -61,7 +61,6 @@ export const SUPPORT: Readonly<Record<string, Support>> = {
   'services.*.networks.*.driver_opts': later,
   'services.*.networks.*.interface_name': later,
   'services.*.networks.*.link_local_ips': later,
-  'services.*.pre_start': later,
   'services.*.storage_opt': later,
   'services.*.use_api_socket': ignored('there is no engine whose socket could be mounted'),
   'services.*.userns_mode': later,

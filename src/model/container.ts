@@ -144,8 +144,18 @@ export interface Hook {
   readonly environment: Readonly<Record<string, string>>;
 }
 
-/** @see compose-spec 05-services.md#post_start, #pre_stop */
+/** A command that is run to its end in a container of its own before the service's container starts. */
+export interface PreStartHook extends Hook {
+  /** Undefined: that of the service. */
+  readonly image: string | undefined;
+  /** False: once for all containers of a service. */
+  readonly isPerReplica: boolean;
+}
+
+/** @see compose-spec 05-services.md#pre_start, #post_start, #pre_stop */
 export interface Hooks {
+  /** Undefined: none. */
+  readonly preStart?: readonly PreStartHook[] | undefined;
   readonly postStart: readonly Hook[];
   readonly preStop: readonly Hook[];
 }

@@ -5,6 +5,8 @@ export const LABEL = {
   configHash: 'com.docker.compose.config-hash',
   containerNumber: 'com.docker.compose.container-number',
   oneOff: 'com.docker.compose.oneoff',
+  /** The kind of hook that a container was made for. */
+  hook: 'com.docker.compose.hook',
   slug: 'com.docker.compose.slug',
   image: 'com.docker.compose.image',
   dependsOn: 'com.docker.compose.depends_on',

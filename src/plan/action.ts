@@ -64,6 +64,8 @@ export type Step =
       readonly removeVolumes: boolean;
     }
   | ContainerStep<'container.rename', { readonly newName: string }>
+  /** Run `pre_start` hooks, by index, each to its end in a container of its own. */
+  | ContainerStep<'container.prepare', { readonly hooks: readonly number[] }>
   | ContainerStep<'container.start'>
   | ContainerStep<'container.unpause'>
   | ContainerStep<'container.pause'>

@@ -104,7 +104,8 @@ function withAlias(mode: NetworkMode, alias: string): NetworkMode {
   );
 }
 
-function withoutAliases(mode: NetworkMode): NetworkMode {
+/** The networks without what belongs to the container of a service alone: its names and fixed addresses. */
+export function withoutAliases(mode: NetworkMode): NetworkMode {
   // A fixed address belongs to the service's own container.
   return mapEndpoints(mode, (endpoint) => ({
     ...endpoint,

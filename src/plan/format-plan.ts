@@ -55,6 +55,8 @@ function planRow(action: PlannedAction): Row[] {
       return row('~', `rename ${action.name} to ${action.newName}`);
     case 'container.remove':
       return row('-', `container ${action.name}`);
+    case 'container.prepare':
+      return row('>', `run pre_start hooks of ${action.name}`);
     case 'container.start':
       return row('>', `start ${action.name}`);
     case 'container.unpause':

@@ -29,7 +29,12 @@ export function numberOf(container: Container): number {
   return Number.isSafeInteger(number) ? number : 0;
 }
 
-/** Whether `ocup run` made it. */
+/** Whether it is none of its service's own containers: `ocup run` made it, or it was made for a hook. */
 export function isOneOff(container: Container): boolean {
   return container.config.labels[LABEL.oneOff]?.toLowerCase() === 'true';
+}
+
+/** Whether it was made for a hook of a service. */
+export function isOfHook(container: Container): boolean {
+  return container.config.labels[LABEL.hook] !== undefined;
 }

@@ -1,4 +1,5 @@
 import type { Container } from '../model/container.ts';
+import type { Service } from '../model/project.ts';
 import type { Network, Volume } from '../model/network.ts';
 
 /** What is known about an image without asking a registry. */
@@ -23,6 +24,24 @@ export interface ObservedState {
 /** Tells images of one name for several platforms apart. */
 export function imageKey(image: string, platform: string | undefined): string {
   return platform === undefined ? image : `${image} ${platform}`;
+}
+
+/** An image that a service is run from. */
+export interface UsedImage {
+  readonly image: string;
+  readonly platform: string | undefined;
+  /** False: that of a hook. */
+  readonly isOwn: boolean;
+}
+
+/** The image of a service's containers, and then those that its hooks name. */
+export function imagesOf({ container }: Service): readonly UsedImage[] {
+  const { image, platform, hooks } = container;
+  const others = (hooks?.preStart ?? []).flatMap((hook) => hook.image ?? []);
+  return [
+    { image, platform, isOwn: true },
+    ...others.map((other) => ({ image: other, platform, isOwn: false })),
+  ];
 }
 
 /** The fact about an image, `unknown` where nobody looked. */

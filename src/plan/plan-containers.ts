@@ -3,8 +3,9 @@ import { LABEL } from '../model/labels.ts';
 import { type ActionId, after, type Edge, type PlannedAction } from './action.ts';
 import type { Replica, ServiceDecision } from './decide.ts';
 import { isHalfReplaced, temporaryName } from './names.ts';
-import { imageKey } from './observed.ts';
+import { imageKey, imagesOf } from './observed.ts';
 import { preStopOf } from './plan-stop.ts';
+import { choosePreStart, type Preparable, prepareAction, prepareId } from './pre-start.ts';
 import { networksOf, volumesOf } from './plan-resources.ts';
 import type { UpOptions } from './up-options.ts';
 
@@ -184,7 +185,25 @@ function startAction(decision: ServiceDecision, replica: Replica, known: Known):
   if (!options.start) return [];
   const dependsOn = [...ownEdges(decision, replica, known), ...dependencyEdges(decision, known)];
   if (verdict.kind === 'unpause') return [{ kind: 'container.unpause', ...common, dependsOn }];
-  return [{ kind: 'container.start', ...common, dependsOn }];
+  const prepared = choosePreStart(decision.replicas.map(toPreparable));
+  const hooks = prepared.get(name);
+  const pulls = imagesOf(decision.service)
+    .map((item) => `image.pull ${imageKey(item.image, item.platform)}`)
+    .filter((id) => isMade(id, known.input))
+    .map(after);
+  const prepares = [...prepared.keys()].map((item) => after(prepareId(item)));
+  return [
+    ...(hooks === undefined
+      ? []
+      : [prepareAction({ container, name, service, hooks, dependsOn: [...dependsOn, ...pulls] })]),
+    { kind: 'container.start', ...common, dependsOn: [...dependsOn, ...prepares] },
+  ];
+}
+
+function toPreparable({ verdict, name }: Replica): Preparable {
+  const config = 'config' in verdict ? verdict.config : verdict.old.config;
+  const isFresh = 'config' in verdict || verdict.old.state === 'created';
+  return { name, isFresh, hooks: config.hooks?.preStart ?? [] };
 }
 
 function startCause({ verdict, cause }: Replica): string {

@@ -3,7 +3,14 @@ import { unreachable } from '../base/unreachable.ts';
 import { parseImageSource } from '../model/reference.ts';
 import type { PullPolicy, Service } from '../model/project.ts';
 import type { PlannedAction } from './action.ts';
-import { imageFact, type ImageFact, imageKey, type ObservedState } from './observed.ts';
+import {
+  imageFact,
+  type ImageFact,
+  imageKey,
+  imagesOf,
+  type ObservedState,
+  type UsedImage,
+} from './observed.ts';
 import type { UpOptions } from './up-options.ts';
 
 /**
@@ -18,12 +25,14 @@ export function planPulls(
   options: UpOptions,
 ): PlannedAction[] {
   const pulls = new Map<string, PlannedAction>();
-  for (const service of services) {
-    const { image, platform } = service.container;
+  for (const used of services.flatMap((service) =>
+    imagesOf(service).map((item) => ({ ...item, service })),
+  )) {
+    const { image, platform } = used;
     const key = imageKey(image, platform);
     if (pulls.has(key) || options.pulled.has(key)) continue;
-    const fact = imageFact(observed, service.container);
-    const cause = pullCause(service, fact, options);
+    const fact = imageFact(observed, used);
+    const cause = pullCause(used, fact, options);
     if (cause === undefined) continue;
     pulls.set(key, {
       kind: 'image.pull',
@@ -43,13 +52,17 @@ interface PullCause {
   readonly text: string;
 }
 
-function pullCause(service: Service, fact: ImageFact, options: UpOptions): PullCause | undefined {
+function pullCause(
+  { service, image, isOwn }: UsedImage & { readonly service: Service },
+  fact: ImageFact,
+  options: UpOptions,
+): PullCause | undefined {
   const policy: PullPolicy =
     options.pull === undefined
       ? (service.pullPolicy ?? { kind: 'missing' })
       : { kind: options.pull };
-  if (service.hasBuild && fact.status !== 'present') return buildCause(service, policy);
-  const isLocal = parseImageSource(service.container.image).kind !== 'registry';
+  if (isOwn && service.hasBuild && fact.status !== 'present') return buildCause(service, policy);
+  const isLocal = parseImageSource(image).kind !== 'registry';
   switch (policy.kind) {
     case 'always':
       // A local source is read anew whenever it is asked for.
@@ -61,8 +74,8 @@ function pullCause(service: Service, fact: ImageFact, options: UpOptions): PullC
       if (fact.status !== 'absent') return undefined;
       throw new OcupError(
         'E_IMAGE_NOT_FOUND',
-        `no such image: ${service.container.image} (service "${service.name}" has pull policy never)`,
-        { hint: `pull it first: ocup image pull ${service.container.image}` },
+        `no such image: ${image} (service "${service.name}" has pull policy never)`,
+        { hint: `pull it first: ocup image pull ${image}` },
       );
     case 'build':
       return missingCause(fact, isLocal);

@@ -42,6 +42,23 @@ export function changeActions(items: Causes, change: Change): PlannedAction[] {
   });
 }
 
+/** Stops what runs and starts all, each service after those that it depends on. */
+export function restartActions(
+  items: Causes,
+  options: { readonly timeoutMs: number | undefined },
+): PlannedAction[] {
+  const stops = changeActions(
+    items.filter(({ container }) => isAlive(container)),
+    { kind: 'stop', timeoutMs: options.timeoutMs },
+  );
+  const stopped = stops.map((action) => after(action.id));
+  const starts = changeActions(items, { kind: 'start' }).map((action) => ({
+    ...action,
+    dependsOn: [...stopped, ...action.dependsOn],
+  }));
+  return [...stops, ...starts];
+}
+
 /** Stops, in order, what runs, and removes all. */
 export function removeActions(
   items: Causes,

@@ -1,15 +1,15 @@
 import type { Container } from '../model/container.ts';
-import type { Project } from '../model/project.ts';
+import type { Project, Service } from '../model/project.ts';
 import { type ActionId, after, type Edge, type Plan, type PlannedAction } from './action.ts';
 import { decideContainers } from './decide.ts';
-import { isOneOff, serviceOf } from './names.ts';
+import { isOfHook, isOneOff, serviceOf } from './names.ts';
 import { imageKey, type ObservedState } from './observed.ts';
 import { containerActions } from './plan-containers.ts';
 import { inEdgeOrder } from './order.ts';
 import { planPulls } from './plan-images.ts';
 import { createNetwork, planNetworks, planVolumes } from './plan-resources.ts';
 import { selectServices } from './selection.ts';
-import { removeActions } from './plan-stop.ts';
+import { isAlive, removeActions } from './plan-stop.ts';
 import type { UpOptions } from './up-options.ts';
 
 /**
@@ -45,6 +45,10 @@ export function planUp(project: Project, observed: ObservedState, options: UpOpt
   });
   const removals = [
     ...removed.map((container) => ({ container, cause: 'orphaned container' })),
+    ...endedHooks(services, observed.containers).map((container) => ({
+      container,
+      cause: 'left over from a hook',
+    })),
     ...decisions.flatMap((decision) => decision.surplus),
   ];
   const removal = removeActions(removals, { timeoutMs: options.timeoutMs, volumes: false });
@@ -99,14 +103,27 @@ export function decisivePulls(
   return plan.actions.filter((action) => pullKey(action).some((key) => keys.has(key)));
 }
 
-/** Containers of the project that no service of it has, and one-off containers that have ended. */
+/**
+ * Containers of the project that no service of it has, and one-off containers that have ended; one that was
+ * made for a hook belongs to its service.
+ */
 export function findOrphans(project: Project, containers: readonly Container[]): Container[] {
   const known = new Set([
     ...project.services.map((service) => service.name),
     ...project.disabledServices,
   ]);
   return containers.filter((item) =>
-    isOneOff(item) ? item.state === 'exited' || item.state === 'dead' : !known.has(serviceOf(item)),
+    isOneOff(item) && !isOfHook(item)
+      ? item.state === 'exited' || item.state === 'dead'
+      : !known.has(serviceOf(item)),
+  );
+}
+
+/** Kept to be looked into, until now. */
+function endedHooks(services: readonly Service[], containers: readonly Container[]): Container[] {
+  const names = new Set(services.map((service) => service.name));
+  return containers.filter(
+    (item) => isOfHook(item) && names.has(serviceOf(item)) && !isAlive(item),
   );
 }
 

@@ -17,6 +17,7 @@ import type {
   Endpoint,
   Hook,
   Hooks,
+  PreStartHook,
   Logging,
   Mount,
   NamespaceMode,
@@ -173,15 +174,27 @@ const healthcheckShape = objectOf<HealthcheckConfig>({
 
 const loggingShape = objectOf<Logging>({ driver: text, options: labels });
 
-const hookShape = objectOf<Hook>({
+const hookFields = {
   command: texts,
   user: optional(text),
   isPrivileged: flag,
   workingDir: optional(text),
   environment: labels,
+};
+
+const hookShape = objectOf<Hook>(hookFields);
+
+const preStartShape = objectOf<PreStartHook>({
+  ...hookFields,
+  image: optional(text),
+  isPerReplica: flag,
 });
 
-const hooksShape = objectOf<Hooks>({ postStart: listOf(hookShape), preStop: listOf(hookShape) });
+const hooksShape = objectOf<Hooks>({
+  preStart: optional(listOf(preStartShape)),
+  postStart: listOf(hookShape),
+  preStop: listOf(hookShape),
+});
 
 export const containerConfigShape: Shape<ContainerConfig> = objectOf<ContainerConfig>({
   name: text,

@@ -2,6 +2,7 @@
 import type { Container } from '../../src/model/container.ts';
 import type { Plan, PlannedAction } from '../../src/plan/action.ts';
 import { imageKey, type ObservedState } from '../../src/plan/observed.ts';
+import { toPreStartConfig } from '../../src/plan/pre-start.ts';
 import { container, hashOf } from './project-values.ts';
 
 /** Image key → image id of what a registry has. */
@@ -115,6 +116,17 @@ function applyToContainers(action: ContainerAction, state: ObservedState): Conta
     }
     case 'container.rename':
       return rename(action.name, action.newName, all);
+    case 'container.prepare': {
+      const owner = find(action.container);
+      if (owner.state !== 'created') throw new Error(`${action.id}: it has been started before`);
+      for (const index of action.hooks) {
+        const config = toPreStartConfig(owner, index);
+        if (config === undefined) throw new Error(`${action.id}: no hook ${index}`);
+        const fact = state.images.get(imageKey(config.image, config.platform));
+        if (fact?.status !== 'present') throw new Error(`image ${config.image} is not here`);
+      }
+      return all;
+    }
     case 'container.start': {
       for (const name of networkNames(find(action.container).config)) {
         if (!state.networks.some((item) => item.config.name === name)) {

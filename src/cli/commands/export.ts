@@ -1,14 +1,16 @@
 import { dirname, isAbsolute, relative, resolve } from 'node:path';
 import { OcupError } from '../../base/errors.ts';
 import { formatBytes } from '../../base/units.ts';
+import { objectsAt } from '../../compose/fields.ts';
 import { formatProject } from '../../compose/format.ts';
 import { findLock, formatLock, lockKey, lockPath } from '../../compose/lock-file.ts';
 import { isBuilt } from '../../compose/pin-images.ts';
 import { formatPlatform, normalizePlatform } from '../../model/platform.ts';
 import type { Image } from '../../model/image.ts';
 import type { LockedImage } from '../../model/lock.ts';
-import type { Json, JsonObject, Project } from '../../model/project.ts';
+import type { Json, JsonObject, Project, Service } from '../../model/project.ts';
 import { parseImageSource, type ImageSource } from '../../model/reference.ts';
+import { imageKey, imagesOf } from '../../plan/observed.ts';
 import { type CommandDefinition, option } from '../command.ts';
 import type { PullRequest } from '../execute/pull.ts';
 import { pullAll } from '../execute/pull-all.ts';
@@ -124,22 +126,22 @@ async function collectImages(
   const folder = dirname(lockPath(project));
   const wanted = new Map<string, { readonly key: string; readonly request: PullRequest }>();
   for (const service of project.services) {
-    const { image, platform } = service.container;
-    const key = lockKey(unpinned(image, service.canonical['image']), folder);
     if (isBuilt(service)) {
       const message = `cannot export service "${service.name}": its image is built, and has no name`;
       throw new OcupError('E_COMPOSE_UNSUPPORTED', message, {
         hint: 'Name its image with image:.',
       });
     }
-    if (key === undefined) {
-      session.warn(`${image} is a folder of this machine, and is not in the archive`);
-      continue;
+    const written = writtenImages(service);
+    for (const [at, { image, platform }] of imagesOf(service).entries()) {
+      const key = lockKey(unpinned(image, written[at]), folder);
+      if (key === undefined) {
+        session.warn(`${image} is a folder of this machine, and is not in the archive`);
+        continue;
+      }
+      const request = { image, platform, policy: 'missing' } as const;
+      wanted.set(imageKey(image, platform), { key, request });
     }
-    wanted.set(`${image} ${platform ?? ''}`, {
-      key,
-      request: { image, platform, policy: 'missing' },
-    });
   }
   const all = [...wanted.values()];
   const requests = all.map(({ request }) => request);
@@ -150,6 +152,12 @@ async function collectImages(
     const found = pulled[at];
     return found === undefined ? [] : [{ image, key, found }];
   });
+}
+
+/** What the file says of each of a service's images. */
+function writtenImages({ canonical }: Service): readonly (Json | undefined)[] {
+  const hooks = objectsAt(canonical, 'pre_start').filter((hook) => hook['image'] !== undefined);
+  return [canonical, ...hooks].map((item) => item['image']);
 }
 
 /** The lock has added a digest to what the file says. */

@@ -1,7 +1,14 @@
 import type { Container } from '../../model/container.ts';
 import type { Plan, PlannedAction } from '../../plan/action.ts';
 import { isOneOff, serviceOf } from '../../plan/names.ts';
-import { type Change, changeActions, isAlive, removeActions } from '../../plan/plan-stop.ts';
+import {
+  type Change,
+  changeActions,
+  isAlive,
+  removeActions,
+  restartActions,
+} from '../../plan/plan-stop.ts';
+import { withPreStart } from '../../plan/pre-start.ts';
 import { type CommandDefinition, hiddenOption, option } from '../command.ts';
 import { awaitReady } from '../execute/await-ready.ts';
 import { runPlan } from '../execute/run-plan.ts';
@@ -72,7 +79,9 @@ export const startCommand: CommandDefinition = {
   async run(session, { args, options }) {
     const { target, containers } = await pick(session, args);
     const idle = containers.filter((item) => item.state === 'created' || item.state === 'exited');
-    await change(session, 'start', { target, containers: idle, change: { kind: 'start' } });
+    const items = idle.map((container) => ({ container, cause: 'start' }));
+    const starts = withPreStart(changeActions(items, { kind: 'start' }), containers);
+    await runActions(session, 'start', target.name, starts);
     if (!options.flag('wait') || session.globals.dryRun) return 0;
     await waitUntilReady(session, target, options.durationMs('wait-timeout'));
     return 0;
@@ -111,16 +120,8 @@ export const restartCommand: CommandDefinition = {
     const names = options.flag('no-deps') ? args : withFollowers(args, target);
     const { containers } = await pick(session, names);
     const items = containers.map((container) => ({ container, cause: 'restart' }));
-    const stops = changeActions(
-      items.filter(({ container }) => isAlive(container)),
-      { kind: 'stop', timeoutMs },
-    );
-    const stopped = stops.map((action) => ({ action: action.id, condition: undefined }));
-    const starts = changeActions(items, { kind: 'start' }).map((action) => ({
-      ...action,
-      dependsOn: [...stopped, ...action.dependsOn],
-    }));
-    await runActions(session, 'restart', target.name, [...stops, ...starts]);
+    const actions = withPreStart(restartActions(items, { timeoutMs }), containers);
+    await runActions(session, 'restart', target.name, actions);
     return 0;
   },
 };

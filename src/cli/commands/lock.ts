@@ -7,6 +7,7 @@ import { isBuilt } from '../../compose/pin-images.ts';
 import type { Lock, LockedImage } from '../../model/lock.ts';
 import type { Project } from '../../model/project.ts';
 import { parseImageSource } from '../../model/reference.ts';
+import { imagesOf } from '../../plan/observed.ts';
 import { getService } from '../../plan/selection.ts';
 import { type CommandDefinition, option } from '../command.ts';
 import type { Session } from '../session.ts';
@@ -35,7 +36,7 @@ export const lockCommand: CommandDefinition = {
     const name = basename(path);
     const old = await findLock(path);
     const wanted = wantedImages(project, options.list('platform'));
-    const updated = new Set(args.map((service) => keyOf(project, service)));
+    const updated = new Set(args.flatMap((service) => keysOf(project, service)));
     const isKept = ({ key, platforms }: WantedImage): boolean =>
       old?.images[key] !== undefined &&
       !(isUpdate && (args.length === 0 || updated.has(key))) &&
@@ -70,12 +71,13 @@ function wantedImages(project: Project, platforms: readonly string[]): WantedIma
   const folder = dirname(lockPath(project));
   const wanted = new Map<string, { image: string; platforms: Set<string> }>();
   for (const service of project.services) {
-    const { image, platform } = service.container;
-    const key = lockKey(parseImageSource(image), folder);
-    if (key === undefined || isBuilt(service)) continue;
-    const known = wanted.get(key) ?? { image, platforms: new Set(platforms) };
-    wanted.set(key, known);
-    known.platforms.add(platform ?? '');
+    for (const { image, platform, isOwn } of imagesOf(service)) {
+      const key = lockKey(parseImageSource(image), folder);
+      if (key === undefined || (isOwn && isBuilt(service))) continue;
+      const known = wanted.get(key) ?? { image, platforms: new Set(platforms) };
+      wanted.set(key, known);
+      known.platforms.add(platform ?? '');
+    }
   }
   return [...wanted].map(([key, { image, platforms: set }]) => ({
     key,
@@ -85,9 +87,11 @@ function wantedImages(project: Project, platforms: readonly string[]): WantedIma
 }
 
 /** @throws E_USAGE_NO_SUCH_SERVICE */
-function keyOf(project: Project, service: string): string {
-  const { image } = getService(project, service).container;
-  return lockKey(parseImageSource(image), dirname(lockPath(project))) ?? '';
+function keysOf(project: Project, service: string): readonly string[] {
+  const folder = dirname(lockPath(project));
+  return imagesOf(getService(project, service)).flatMap(
+    ({ image }) => lockKey(parseImageSource(image), folder) ?? [],
+  );
 }
 
 /** What was locked for other platforms stays as long as the digest does. */

@@ -4,6 +4,7 @@ import { OcupError } from '../../base/errors.ts';
 import { findLock, lockKey, lockPath } from '../../compose/lock-file.ts';
 import type { Project } from '../../model/project.ts';
 import { parseImageSource } from '../../model/reference.ts';
+import { imagesOf } from '../../plan/observed.ts';
 import { getService } from '../../plan/selection.ts';
 import { type CommandDefinition, option } from '../command.ts';
 import { familiarName } from '../format/image-name.ts';
@@ -76,16 +77,18 @@ interface UsedImage {
 /** A name with a digest cannot move. */
 function usedImages(project: Project, names: readonly string[]): UsedImage[] {
   const folder = dirname(lockPath(project));
-  const used = new Map<string, { image: string; services: string[] }>();
-  for (const { name, container } of project.services) {
-    if (names.length > 0 && !names.includes(name)) continue;
-    const source = parseImageSource(container.image);
-    const key = lockKey(source, folder);
-    const isFixed = source.kind === 'registry' && source.reference.digest !== undefined;
-    if (key === undefined || isFixed) continue;
-    const known = used.get(key) ?? { image: container.image, services: [] };
-    used.set(key, known);
-    known.services.push(name);
+  const used = new Map<string, { image: string; services: Set<string> }>();
+  for (const service of project.services) {
+    if (names.length > 0 && !names.includes(service.name)) continue;
+    for (const { image } of imagesOf(service)) {
+      const source = parseImageSource(image);
+      const key = lockKey(source, folder);
+      const isFixed = source.kind === 'registry' && source.reference.digest !== undefined;
+      if (key === undefined || isFixed) continue;
+      const known = used.get(key) ?? { image, services: new Set() };
+      used.set(key, known);
+      known.services.add(service.name);
+    }
   }
-  return [...used].map(([key, value]) => ({ key, ...value }));
+  return [...used].map(([key, { image, services }]) => ({ key, image, services: [...services] }));
 }

@@ -1,5 +1,6 @@
 import { isOcupError } from '../../base/errors.ts';
-import { imageKey } from '../../plan/observed.ts';
+import { isBuilt } from '../../compose/pin-images.ts';
+import { imageKey, imagesOf } from '../../plan/observed.ts';
 import { getService, selectServices } from '../../plan/selection.ts';
 import { type CommandDefinition, option } from '../command.ts';
 import type { PullRequest } from '../execute/pull.ts';
@@ -23,10 +24,12 @@ export const pullCommand: CommandDefinition = {
     const withDependencies = args.length === 0 || options.flag('include-deps');
     const requests = new Map<string, PullRequest>();
     for (const service of selectServices(project, args, withDependencies)) {
-      const { image, platform } = service.container;
-      const isBuilt = service.hasBuild && service.canonical['image'] === undefined;
-      if (isBuilt || (service.hasBuild && options.flag('ignore-buildable'))) continue;
-      requests.set(imageKey(image, platform), { image, platform, policy });
+      for (const { image, platform, isOwn } of imagesOf(service)) {
+        const isLeftOut =
+          isBuilt(service) || (service.hasBuild && options.flag('ignore-buildable'));
+        if (isOwn && isLeftOut) continue;
+        requests.set(imageKey(image, platform), { image, platform, policy });
+      }
     }
     const isForgiving = options.flag('ignore-pull-failures');
     const { failures } = await pullAll(session, [...requests.values()], {

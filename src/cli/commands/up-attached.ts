@@ -33,9 +33,15 @@ export interface AttachOptions {
   readonly hasTimestamps: boolean;
 }
 
+const STARTS: readonly PlannedAction['kind'][] = [
+  'container.prepare',
+  'container.start',
+  'container.unpause',
+];
+
 /** Actions that make processes: what an attached `up` carries out with its logs in view. */
 export function isStart(action: PlannedAction): boolean {
-  return action.kind === 'container.start' || action.kind === 'container.unpause';
+  return STARTS.includes(action.kind);
 }
 
 /**

@@ -80,7 +80,7 @@ async function runAction(action: PlannedAction, run: Run): Promise<void> {
     if (signal.aborted) throw cancelled(signal);
     const startMs = timeNow();
     try {
-      const result = await runStep(action, { ...options, signal });
+      const result = await runStep(action, { ...options, signal, interrupt: options.signal });
       options.onDone?.(action, result);
     } catch (error) {
       showFailure(action, error, options.view);

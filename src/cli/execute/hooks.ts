@@ -2,6 +2,7 @@ import { isOcupError, messageOf, OcupError } from '../../base/errors.ts';
 import { LineSplitter } from '../../base/lines.ts';
 import type { Container, Hook } from '../../model/container.ts';
 import { FRAME } from '../../wire/frames.ts';
+import type { FrameStream } from '../../wire/frame-stream.ts';
 import { parseWireError } from '../../wire/wire-error.ts';
 import type { StepContext } from './steps.ts';
 
@@ -47,16 +48,25 @@ export async function runPreStop(
   }
 }
 
-interface HookRun {
-  readonly hook: Hook;
-  readonly kind: 'post_start' | 'pre_stop';
-  readonly container: string;
+/** A hook that runs for the container `name`. */
+export interface RunningHook {
+  readonly kind: 'pre_start' | 'post_start' | 'pre_stop' | 'sync+exec';
   readonly name: string;
   /** Whose output it is shown with. */
   readonly owner?: HookOwner;
 }
 
-async function runHook(run: HookRun, { client, signal, onHookLine }: StepContext): Promise<void> {
+export interface HookRun extends RunningHook {
+  readonly hook: Hook;
+  readonly container: string;
+}
+
+/** Runs a hook inside its container. @throws E_CONTAINER_HOOK, E_CANCELLED, and what an exec throws */
+export async function runHook(
+  run: HookRun,
+  context: Pick<StepContext, 'client' | 'signal' | 'onHookLine'>,
+): Promise<void> {
+  const { client, signal } = context;
   const { hook, container } = run;
   const stream = await client.stream(
     'container.exec',
@@ -73,6 +83,18 @@ async function runHook(run: HookRun, { client, signal, onHookLine }: StepContext
     },
     { signal },
   );
+  await endOfHook(stream, run, context.onHookLine);
+}
+
+/**
+ * Resolves when the hook has ended well, and closes the stream in any case.
+ * @throws E_CONTAINER_HOOK with the last that it wrote, E_CANCELLED
+ */
+export async function endOfHook(
+  stream: FrameStream,
+  run: RunningHook,
+  onHookLine: OnHookLine | undefined,
+): Promise<void> {
   let written = '';
   const lines = { stdout: new LineSplitter(), stderr: new LineSplitter() };
   const tell = (stream: 'stdout' | 'stderr', texts: readonly string[]): void => {
@@ -105,7 +127,7 @@ function restOf(lines: LineSplitter): readonly string[] {
   return rest === '' ? [] : [rest];
 }
 
-function checkExit({ kind, name }: HookRun, payload: Buffer, written: string): void {
+function checkExit({ kind, name }: RunningHook, payload: Buffer, written: string): void {
   const { exitCode } = JSON.parse(payload.toString('utf8')) as { readonly exitCode?: unknown };
   if (exitCode === 0) return;
   const said = written.trim() === '' ? '' : `: ${written.trim()}`;

@@ -1,7 +1,7 @@
 import { Semaphore } from '../../base/semaphore.ts';
 import { LABEL } from '../../model/labels.ts';
 import type { Project } from '../../model/project.ts';
-import { type ImageFact, imageKey, type ObservedState } from '../../plan/observed.ts';
+import { type ImageFact, imageKey, imagesOf, type ObservedState } from '../../plan/observed.ts';
 import type { SupervisorClient } from '../connection.ts';
 
 /** How many images are asked for at once. */
@@ -41,10 +41,9 @@ export async function observeImages(
   signal: AbortSignal,
 ): Promise<Map<string, ImageFact>> {
   const wanted = new Map(
-    (project?.services ?? []).map(({ container: { image, platform } }) => [
-      imageKey(image, platform),
-      { image, platform },
-    ]),
+    (project?.services ?? [])
+      .flatMap(imagesOf)
+      .map(({ image, platform }) => [imageKey(image, platform), { image, platform }]),
   );
   const places = new Semaphore(IMAGE_LOOKUPS);
   const facts = [...wanted].map(([key, params]) =>

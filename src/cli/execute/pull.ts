@@ -2,7 +2,7 @@ import type { PullProgress } from '../../model/pull-progress.ts';
 import { formatDuration } from '../format/duration.ts';
 import type { Image } from '../../model/image.ts';
 import type { ProgressEvent } from '../progress/progress.ts';
-import type { StepContext } from './steps.ts';
+import type { TransferContext } from './steps.ts';
 
 export interface PullRequest {
   readonly image: string;
@@ -13,7 +13,7 @@ export interface PullRequest {
 /** Pulls one image and tells its progress, layer by layer. @throws E_IMAGE_… with what the registry said */
 export async function pullImage(
   request: PullRequest,
-  { client, view, signal, timeline }: StepContext,
+  { client, view, signal, timeline }: TransferContext,
 ): Promise<Image> {
   const { image, platform, policy } = request;
   const id = `Image ${image}`;

@@ -1,7 +1,7 @@
 import type { PushProgress } from '../../model/transfer.ts';
 import { formatDuration } from '../format/duration.ts';
 import type { ProgressEvent } from '../progress/progress.ts';
-import type { StepContext } from './steps.ts';
+import type { TransferContext } from './steps.ts';
 
 export interface PushRequest {
   readonly image: string;
@@ -12,7 +12,7 @@ export interface PushRequest {
 /** Pushes one image and tells its progress, blob by blob. @throws E_IMAGE_… with what the registry said */
 export async function pushImage(
   request: PushRequest,
-  { client, view, signal }: StepContext,
+  { client, view, signal }: TransferContext,
 ): Promise<{ readonly digest: string; readonly sizeBytes: number }> {
   const id = `Image ${request.destination}`;
   view.show({ id, status: 'working', text: 'Pushing' });

@@ -4,21 +4,28 @@ import type { Container } from '../../model/container.ts';
 import type { PlannedAction } from '../../plan/action.ts';
 import type { SupervisorClient } from '../connection.ts';
 import { type OnHookLine, runPostStart, runPreStop } from './hooks.ts';
+import { runPreStart } from './pre-start.ts';
 import { pullImage } from './pull.ts';
 import type { TimelineRecorder } from './timeline-recorder.ts';
 import type { ProgressEvent, ProgressView } from '../progress/progress.ts';
 
-export interface StepContext {
+/** What moving images needs. */
+export interface TransferContext {
   readonly client: SupervisorClient;
   readonly view: ProgressView;
-  /** Ends waits and pulls, which can be begun anew at any time. */
+  /** Ends waits and transfers, which can be begun anew at any time. */
   readonly signal: AbortSignal;
+  /** Writes down how far pulls are. */
+  readonly timeline?: TimelineRecorder | undefined;
+}
+
+export interface StepContext extends TransferContext {
+  /** Ends what the failure of something else must not break off. */
+  readonly interrupt: AbortSignal;
   /** Whether each action is told with its cause. */
   readonly showsCauses?: boolean;
   /** Gets what hooks write, line by line; without it that is told only of one that fails. */
   readonly onHookLine?: OnHookLine | undefined;
-  /** Writes down how far pulls are. */
-  readonly timeline?: TimelineRecorder | undefined;
 }
 
 /** What a step made or changed, where it is a container. */
@@ -81,6 +88,9 @@ export async function runStep(action: PlannedAction, context: StepContext): Prom
           volumes: action.volumes,
         }),
       );
+    case 'container.prepare':
+      await runPreStart(action, context);
+      return undefined;
     case 'container.rename':
     case 'container.start':
     case 'container.unpause':
