@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <exception>
 #include <string>
+#include <string_view>
 
 #include "addon/layer_error.h"
 #include "addon/tar_reader.h"
@@ -52,20 +53,62 @@ void read_tree(const Request& request) {
   writer.finish();
 }
 
-void write_tree(const Request& request) {
-  const UniqueFd root = open_root(request.root);
-  TreeExtractor extractor(root.get(), request);
-  TarReader reader(extractor);
+/** Hands all of the standard input to `take`, in parts. */
+template <typename Take>
+void read_input(Take take) {
   std::string chunk(kChunkBytes, '\0');
   for (;;) {
     const ssize_t count =
         retry_interrupted([&] { return ::read(STDIN_FILENO, chunk.data(), chunk.size()); });
-    if (count < 0) throw SysError(errno, "read", "archive");
-    if (count == 0) break;
-    reader.push({chunk.data(), static_cast<size_t>(count)});
+    if (count < 0) throw SysError(errno, "read", "input");
+    if (count == 0) return;
+    take(std::string_view(chunk.data(), static_cast<size_t>(count)));
   }
+}
+
+void write_tree(const Request& request) {
+  const UniqueFd root = open_root(request.root);
+  TreeExtractor extractor(root.get(), request);
+  TarReader reader(extractor);
+  read_input([&](std::string_view part) { reader.push(part); });
   reader.finish();
   extractor.finish();
+}
+
+/** Whether there is nothing to remove, or a folder that something else is in or mounted on. */
+bool may_stay(int error_number, bool is_folder) {
+  if (error_number == ENOENT || error_number == ENOTDIR) return true;
+  return is_folder && (error_number == ENOTEMPTY || error_number == EEXIST || error_number == EBUSY);
+}
+
+/** Removes a file, or a folder if it is empty. */
+void remove_one(int root_fd, const std::string& path) {
+  bool is_folder = false;
+  try {
+    const Target target = find_target(root_fd, path, false);
+    is_folder = target.is_folder;
+    if (!target.exists) return;
+    if (::unlinkat(target.parent.get(), target.name.c_str(), is_folder ? AT_REMOVEDIR : 0) < 0) {
+      throw SysError(errno, "remove", path);
+    }
+  } catch (const SysError& error) {
+    if (!may_stay(error.error_number(), is_folder)) throw;
+  }
+}
+
+void remove_paths(const Request& request) {
+  const UniqueFd root = open_root(request.root);
+  std::string path;
+  read_input([&](std::string_view part) {
+    for (const char byte : part) {
+      if (byte != '\0') {
+        path.push_back(byte);
+        continue;
+      }
+      remove_one(root.get(), path);
+      path.clear();
+    }
+  });
 }
 
 /** The error as one line of JSON, for whoever started us. */
@@ -83,10 +126,16 @@ int run(const char* json) {
     ::signal(SIGPIPE, SIG_IGN);
     ::umask(0);
     const Request request = parse_request(json);
-    if (request.operation == Request::Operation::kRead) {
-      read_tree(request);
-    } else {
-      write_tree(request);
+    switch (request.operation) {
+      case Request::Operation::kRead:
+        read_tree(request);
+        break;
+      case Request::Operation::kWrite:
+        write_tree(request);
+        break;
+      case Request::Operation::kRemove:
+        remove_paths(request);
+        break;
     }
     return 0;
   } catch (const SysError& error) {

@@ -38,8 +38,10 @@ Request parse_request(const std::string& json) {
   const std::string operation = node.get("operation").string();
   if (operation == "write") {
     request.operation = Request::Operation::kWrite;
+  } else if (operation == "remove") {
+    request.operation = Request::Operation::kRemove;
   } else if (operation != "read") {
-    node.get("operation").fail("must be read or write");
+    node.get("operation").fail("must be read, write or remove");
   }
   request.root = parse_root(node.get("root"));
   request.path = node.get("path").string();

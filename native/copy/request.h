@@ -26,7 +26,8 @@ struct RootConfig {
 
 /** What is asked for. See `CopyRequest` in src/wire/copy.ts. */
 struct Request {
-  enum class Operation { kRead, kWrite };
+  /** Remove: what comes in names files and empty folders, each ended by a zero byte. */
+  enum class Operation { kRead, kWrite, kRemove };
 
   Operation operation = Operation::kRead;
   RootConfig root;

@@ -42,6 +42,7 @@ import { imagePruneCommand, systemPruneCommand } from './commands/prune.ts';
 import { systemDfCommand } from './commands/system-df.ts';
 import { timelineCommand } from './commands/timeline.ts';
 import { upCommand } from './commands/up.ts';
+import { watchCommand } from './commands/watch.ts';
 import { whyCommand } from './commands/why.ts';
 
 /** All commands, in the order in which help shows them. */
@@ -71,6 +72,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
   unpauseCommand,
   scaleCommand,
   waitCommand,
+  watchCommand,
   attachCommand,
   cpCommand,
   topCommand,

@@ -26,7 +26,8 @@ export type CopyRoot =
 
 /** What `ocup-copy` is asked for. */
 export interface CopyRequest {
-  readonly operation: 'read' | 'write';
+  /** `remove` takes files and empty folders as input, each name ended by a zero byte. */
+  readonly operation: 'read' | 'write' | 'remove';
   readonly root: CopyRoot;
   /** Absolute in that root. */
   readonly path: string;

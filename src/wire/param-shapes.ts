@@ -134,7 +134,7 @@ export const STREAM_PARAM_SHAPES: {
   }),
   'container.copy': objectOf<CopyParams>({
     container: text,
-    operation: oneOf('read', 'write'),
+    operation: oneOf('read', 'write', 'remove'),
     path: text,
     followsLink: flag,
     keepsOwner: flag,

@@ -220,8 +220,11 @@ export type CallEvent<M extends MethodName> = Methods[M]['event'];
 
 /** Moves files between a caller and a container, as a tar stream. */
 export interface CopyParams extends ByContainer {
-  /** `read` sends what is at `path` as output, `write` puts what comes as input there. */
-  readonly operation: 'read' | 'write';
+  /**
+   * `read` sends what is at `path` as output, `write` puts what comes as input there, `remove` takes files
+   * and empty folders as input, each name absolute and ended by a zero byte.
+   */
+  readonly operation: 'read' | 'write' | 'remove';
   readonly path: string;
   /** Read what a link at `path` points to. */
   readonly followsLink: boolean;

@@ -63,7 +63,6 @@ const MISSING: Readonly<Record<string, string | undefined>> = {
     'build images with another tool and name them with image:, such as image: oci-archive:./app.tar',
   commit: undefined,
   publish: undefined,
-  watch: undefined,
 };
 
 export const missingCommands: readonly CommandDefinition[] = Object.entries(MISSING).map(

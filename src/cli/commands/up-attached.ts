@@ -31,6 +31,8 @@ export interface AttachOptions {
   readonly hasPrefix: boolean;
   readonly hasColor: boolean;
   readonly hasTimestamps: boolean;
+  /** Runs beside it from the starts on, until its signal aborts. */
+  readonly watch: ((signal: AbortSignal) => Promise<void>) | undefined;
 }
 
 const STARTS: readonly PlannedAction['kind'][] = [
@@ -45,8 +47,8 @@ export function isStart(action: PlannedAction): boolean {
 }
 
 /**
- * Starts what `plan` starts, shows what the containers write, and stays until all have ended or are stopped:
- * at the first Ctrl-C in order, at the second one at once. Gives the exit code of the command.
+ * Starts what `plan` starts, shows what the containers write, and stays until all have ended or are stopped,
+ * with `watch` until they are stopped: at the first Ctrl-C in order, at the second one at once. Gives the exit code of the command.
  *
  * @throws the first failure of a start; what runs by then runs on
  */
@@ -78,6 +80,8 @@ export async function runAttached(
     await monitor.open();
     const { signal } = ending;
     await ending.during(attach(session, plan, { ...options, monitor, printer, signal }));
+    // While files are watched, containers that have ended may be started again.
+    await options.watch?.(signal);
     await monitor.waitForEnd();
     await ending.stopped();
     return ending.exitCode();

@@ -36,9 +36,9 @@ export const upCommand: CommandDefinition = {
     option('--no-log-prefix', 'print lines as they are'),
     option('--no-color', 'print without colours'),
     option('--timestamps', 'print when each line was written'),
+    option('-w, --watch', 'act on changes of files as develop.watch says'),
     hiddenOption('--menu', 'accepted, without effect'),
     hiddenOption('--no-menu', 'accepted, without effect'),
-    hiddenOption('-w, --watch', 'not supported yet'),
   ],
   examples: [
     ['ocup up', 'start the project, show its output, stop it with Ctrl-C'],
@@ -50,7 +50,7 @@ export const upCommand: CommandDefinition = {
 
 async function runUp(session: Session, call: Call): Promise<number> {
   const { options: raw, args } = call;
-  refuseUnsupported(raw);
+  refuseCombinations(raw);
   const timeline = new TimelineRecorder();
   session.expectSupervisor();
   const startMs = timeNow();
@@ -62,6 +62,7 @@ async function runUp(session: Session, call: Call): Promise<number> {
     return 0;
   }
   const attach = parseAttach(raw, project, options);
+  const watch = raw.flag('watch') ? await watchOf(session, project, attach.services) : undefined;
   const connectMs = timeNow();
   const client = await session.supervisor();
   timeline.addWhole('connect', connectMs, ['load']);
@@ -79,7 +80,7 @@ async function runUp(session: Session, call: Call): Promise<number> {
     if (isAttached) {
       await act();
       view.end();
-      return await runAttached(session, plan, { ...attach, project, client, timeline });
+      return await runAttached(session, plan, { ...attach, project, client, timeline, watch });
     }
     try {
       await act();
@@ -93,9 +94,13 @@ async function runUp(session: Session, call: Call): Promise<number> {
   return 0;
 }
 
-function refuseUnsupported(raw: RawOptions): void {
-  if (raw.flag('watch'))
-    throw new OcupError('E_COMPOSE_UNSUPPORTED', '--watch is not supported yet');
+function refuseCombinations(raw: RawOptions): void {
+  if (raw.flag('watch') && (raw.flag('detach') || raw.flag('wait') || raw.flag('no-start'))) {
+    throw new OcupError(
+      'E_USAGE',
+      '--watch needs the command to stay: no --detach, --wait, --no-start',
+    );
+  }
   if (raw.flag('detach') && raw.text('exit-code-from') !== undefined) {
     throw new OcupError('E_USAGE', '--detach and --exit-code-from cannot be combined');
   }
@@ -126,7 +131,7 @@ function parseAttach(
   raw: RawOptions,
   project: Project,
   options: UpOptions,
-): Omit<AttachOptions, 'project' | 'client' | 'timeline'> {
+): Omit<AttachOptions, 'project' | 'client' | 'timeline' | 'watch'> {
   const exitCodeFrom = raw.text('exit-code-from');
   const only = raw.list('attach');
   const without = raw.list('no-attach');
@@ -156,6 +161,19 @@ function parseAttach(
     hasColor: !raw.flag('no-color'),
     hasTimestamps: raw.flag('timestamps'),
   };
+}
+
+/** What acts on changes of the services' files until its signal aborts. @throws as `getWatchRules` */
+async function watchOf(
+  session: Session,
+  project: Project,
+  services: ReadonlySet<string>,
+): Promise<AttachOptions['watch']> {
+  // Loaded only by commands that watch files.
+  const { getWatchRules, watchFiles } = await import('../watch/watch-session.ts');
+  const rules = getWatchRules(project.services.filter(({ name }) => services.has(name)));
+  const options = { project: project.name, isQuiet: false };
+  return (signal) => watchFiles(session, rules, { ...options, signal });
 }
 
 async function waitForReady(

@@ -36,6 +36,8 @@ export class RunMonitor {
   /** Starts that were told by their call, or by their event, and not yet by the other. */
   private readonly toldByCall = new Set<string>();
   private readonly toldByEvent = new Set<string>();
+  /** The times of the last lines that were shown: what a container writes when it is started again comes after. */
+  private readonly lastLines = new Map<string, string>();
   private readonly end = withResolvers<undefined>();
   private areAllStarted = false;
 
@@ -106,12 +108,18 @@ export class RunMonitor {
   }
 
   private async followLog({ id }: LogSource): Promise<void> {
-    const { client, printer, signal, since } = this.options;
+    const { client, printer, signal } = this.options;
+    const last = this.lastLines.get(id);
+    const since = last ?? this.options.since;
     const params = { containers: [id], follow: true, tail: undefined, since, until: undefined };
     try {
       await client.call('container.logs', params, {
         signal,
-        onEvent: (line) => printer.print(line),
+        onEvent: (line) => {
+          if (last !== undefined && line.time <= last) return;
+          this.lastLines.set(id, line.time);
+          printer.print(line);
+        },
       });
     } catch (error) {
       // It was removed, or we are leaving: what there was has been shown.
