@@ -74,12 +74,14 @@ Cgroup::Cgroup(const std::vector<Hierarchy>& hierarchies, const std::string& pat
     folders_.push_back({hierarchy.controllers, hierarchy.mount, clean_path(whole), hierarchy.is_v2,
                         hierarchy.own_path});
   }
+  is_hybrid_ = find_v2() != nullptr && folders_.size() > 1;
 }
 
 Cgroup::Cgroup(const JsonNode& record) {
   record.each([&](const JsonNode& node) {
     folders_.push_back({node.string("controllers", ""), node.get("mount").string(),
                         clean_path(node.get("path").string()), node.boolean("v2", false), ""});
+    is_hybrid_ = is_hybrid_ || node.boolean("hybrid", false);
   });
 }
 
@@ -112,6 +114,7 @@ void Cgroup::write_record(JsonWriter& writer) const {
     writer.key("mount").string(folder.mount);
     writer.key("path").string(folder.path);
     writer.key("v2").boolean(folder.is_v2);
+    if (folder.is_v2 && is_hybrid_) writer.key("hybrid").boolean(true);
     writer.end_object();
   }
   writer.end_array();

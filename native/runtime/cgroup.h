@@ -102,13 +102,16 @@ class Cgroup {
   const std::vector<CgroupFolder>& folders() const { return folders_; }
   /** The folder of that version 1 controller; null when there is none. */
   const CgroupFolder* find(std::string_view controller) const;
-  bool is_unified() const { return folders_.size() == 1 && folders_[0].is_v2; }
+  /** Whether the machine has version 2 alone, which then holds the limits. */
+  bool is_unified() const { return folders_.size() == 1 && folders_[0].is_v2 && !is_hybrid_; }
   const CgroupFolder* find_v2() const;
 
  private:
   void create(bool is_v2, bool may_fail);
 
   std::vector<CgroupFolder> folders_;
+  /** There is a version 1 beside version 2, even if the container has no folder in it. */
+  bool is_hybrid_ = false;
 };
 
 /** Makes the folder and its parents, which are marked as ours. Throws SysError. */

@@ -254,7 +254,9 @@ void Rootfs::mount_cgroup_v1(const Mount& mount, const Cgroup& cgroup) {
       }
       part = make_filesystem("cgroup", "cgroup", data, mount.options.set);
     } else {
-      part = clone_host_mount(mount, entry.folder());
+      // Without root there may be no cgroup for it: then it is in the one of the runtime.
+      const bool is_there = ::access(entry.folder().c_str(), F_OK) == 0;
+      part = clone_host_mount(mount, is_there ? entry.folder() : entry.mount + entry.own_path);
     }
     attach_mount(part.get(), place.get(), mount.destination + "/" + name);
     // Controllers that are mounted together are also looked for by each one's own name.

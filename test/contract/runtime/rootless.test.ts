@@ -13,6 +13,7 @@ import type { TestBundle } from '../../support/bundle.ts';
 import { eventually } from '../../support/eventually.ts';
 import {
   callProgram,
+  isHybrid,
   isUnified,
   type Outcome,
   parseRecord,
@@ -155,7 +156,10 @@ describe.each(RUNTIMES.map((program) => [program.name, program] as const))(
     const tree = isUnified() ? '/sys/fs/cgroup' : '/sys/fs/cgroup/unified';
     const canDelegate = existsSync(join(tree, 'cgroup.procs'));
     const delegated = program.name === 'ocup-runtime' && canDelegate ? must : test.skip;
-    delegated('in a version 2 cgroup that was handed to the user', async () => {
+    const hybrid = program.name === 'ocup-runtime' && isHybrid() ? must : test.skip;
+
+    /** What is called in `body` is in a version 2 cgroup that was handed to the user, below `parent`. */
+    async function inHandedCgroup(body: (parent: string) => Promise<void>): Promise<void> {
       const parent = join(tree, lab.folder.slice(lab.folder.lastIndexOf('/') + 1));
       own = join(parent, 'own');
       for (const folder of [parent, own]) {
@@ -164,6 +168,15 @@ describe.each(RUNTIMES.map((program) => [program.name, program] as const))(
         chownSync(join(folder, 'cgroup.procs'), UID, UID);
       }
       try {
+        await body(parent);
+      } finally {
+        rmdirSync(own);
+        rmdirSync(parent);
+      }
+    }
+
+    delegated('in a version 2 cgroup that was handed to the user', async () => {
+      await inHandedCgroup(async (parent) => {
         bundle.spec.process.args = ['/bin/sleep', '1000'];
         bundle.save();
         const id = lab.id();
@@ -175,11 +188,53 @@ describe.each(RUNTIMES.map((program) => [program.name, program] as const))(
         expect(parseRecord((await call('state', id)).stdout)['status']).toBe('paused');
         expect(await call('delete', '--force', id)).toMatchObject({ code: 0 });
         expect(existsSync(join(parent, id))).toBe(false);
-      } finally {
-        rmdirSync(own);
-        rmdirSync(parent);
-      }
+      });
     });
+
+    hybrid('a version 2 cgroup beside version 1 holds no limits, and says so', async () => {
+      await inHandedCgroup(async () => {
+        bundle.spec.process.args = ['/bin/sleep', '1000'];
+        bundle.save();
+        const id = lab.id();
+        expect(await call('run', '-d', '-b', bundle.folder, id)).toMatchObject({ code: 0 });
+        const update = await call('update', '--pids-limit', '50', id);
+        expect([update.code, update.stderr]).toEqual([1, expect.stringMatching(/pids/)]);
+        const { stdout, code } = await call('events', '--stats', id);
+        expect([code, parseRecord(stdout)]).toEqual([0, expect.objectContaining({ id })]);
+        expect(await call('delete', '--force', id)).toMatchObject({ code: 0 });
+        bundle.spec.linux.resources = { unified: { 'memory.high': '50000000' } };
+        const { code: refused, stderr } = await run();
+        expect([refused, stderr]).toEqual([1, expect.stringContaining('version 2 only')]);
+      });
+    });
+
+    for (const namespaces of [[], ['cgroup']]) {
+      const title = namespaces.length === 0 ? 'without' : 'with';
+      hybrid(`${title} a cgroup namespace the version 1 hierarchies can be mounted`, async () => {
+        bundle
+          .namespaces(...namespaces)
+          .script('ls /sys/fs/cgroup; cat /sys/fs/cgroup/pids/cgroup.procs | head -n 1');
+        bundle.spec.mounts.push({
+          destination: '/sys/fs/cgroup',
+          type: 'cgroup',
+          source: 'cgroup',
+          options: ['ro', 'nosuid', 'noexec', 'nodev'],
+        });
+        for (const isHanded of [true, false]) {
+          const check = async (): Promise<void> => {
+            const { code, stdout, stderr } = await run();
+            expect([code, stderr, stdout]).toEqual([
+              0,
+              '',
+              expect.stringMatching(/memory\npids\n/),
+            ]);
+          };
+          if (isHanded) await inHandedCgroup(check);
+          else await check();
+          own = '';
+        }
+      });
+    }
 
     must('a limit that no cgroup can keep is refused, and nothing is left', async () => {
       bundle.spec.linux.resources = { memory: { limit: 64 << 20 } };
