@@ -20,9 +20,9 @@
 #include "runtime/first_process.h"
 #include "runtime/hooks.h"
 #include "runtime/identity.h"
-#include "runtime/idmapped_mounts.h"
 #include "runtime/log.h"
 #include "runtime/net_devices.h"
+#include "runtime/outer_mounts.h"
 #include "runtime/seccomp_listener.h"
 #include "runtime/terminal.h"
 
@@ -170,7 +170,7 @@ class Creation {
   FirstProcess plan_first() {
     FirstProcess first = {spec_, state_, {}, {}, {}, {}, {}};
     require_security_modules(*spec_.process, spec_.mount_label);
-    first.idmapped_mounts = make_idmapped_mounts(spec_, bundle_);
+    first.outer_mounts = make_outer_mounts(spec_, bundle_);
     first.uses_pivot_root = options_.uses_pivot_root;
     first.launch.process = *spec_.process;
     first.launch.id = options_.id;

@@ -52,7 +52,7 @@ class Setup {
         spec_(first.spec),
         channel_(channel),
         rootfs_({first.spec, first.state.bundle, first.state.rootfs,
-                 [this]() -> const Cgroup& { return wait_for_cgroup(); }, first.idmapped_mounts}) {}
+                 [this]() -> const Cgroup& { return wait_for_cgroup(); }, first.outer_mounts}) {}
 
   /** Returns the program to execute. */
   std::string run() {
@@ -152,7 +152,7 @@ void close_unneeded(const FirstProcess& first, const Channel& channel) {
   std::vector<int> kept = {channel.fd(), first.start_socket.get(), first.console_socket.get(),
                            log_fd()};
   for (const auto& join : first.joins) kept.push_back(join.fd.get());
-  for (const auto& mount : first.idmapped_mounts) kept.push_back(mount.get());
+  for (const auto& mount : first.outer_mounts) kept.push_back(mount.copy.get());
   close_all_but(std::move(kept), first.launch);
 }
 

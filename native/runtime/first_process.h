@@ -5,6 +5,7 @@
 
 #include "runtime/cgroup.h"
 #include "runtime/launch.h"
+#include "runtime/outer_mounts.h"
 #include "runtime/state.h"
 
 namespace ocup {
@@ -15,8 +16,8 @@ struct FirstProcess {
   const ContainerState& state;
   Launch launch;
   std::vector<NamespaceJoin> joins;
-  /** See `make_idmapped_mounts`. */
-  std::vector<UniqueFd> idmapped_mounts;
+  /** See `make_outer_mounts`. */
+  std::vector<OuterMount> outer_mounts;
   /** Where `start` knocks; empty: it goes on at once. */
   UniqueFd start_socket;
   /** Who gets the terminal; empty: the runtime. */

@@ -65,7 +65,7 @@ Rootfs::Rootfs(const Context& context)
       bundle_(context.bundle),
       path_(context.path),
       wait_for_cgroup_(context.wait_for_cgroup),
-      idmapped_mounts_(context.idmapped_mounts) {}
+      outer_mounts_(context.outer_mounts) {}
 
 void Rootfs::prepare() {
   const unsigned long propagation = spec_.rootfs_propagation;

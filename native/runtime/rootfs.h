@@ -6,6 +6,7 @@
 
 #include "base/unique_fd.h"
 #include "runtime/cgroup.h"
+#include "runtime/outer_mounts.h"
 #include "runtime/spec.h"
 
 namespace ocup {
@@ -24,8 +25,8 @@ class Rootfs {
     std::string path;
     /** Waits until the process is in its cgroups, which are valid then. */
     std::function<const Cgroup&()> wait_for_cgroup;
-    /** As `make_idmapped_mounts` gave them. */
-    std::vector<UniqueFd>& idmapped_mounts;
+    /** As `make_outer_mounts` gave them. */
+    std::vector<OuterMount>& outer_mounts;
   };
 
   explicit Rootfs(const Context& context);
@@ -67,7 +68,7 @@ class Rootfs {
   std::string bundle_;
   std::string path_;
   std::function<const Cgroup&()> wait_for_cgroup_;
-  std::vector<UniqueFd>& idmapped_mounts_;
+  std::vector<OuterMount>& outer_mounts_;
   UniqueFd root_;
   /** The mount of proc that this object made: nobody can have put anything over it. */
   UniqueFd proc_;

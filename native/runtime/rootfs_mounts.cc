@@ -129,15 +129,22 @@ UniqueFd Rootfs::take_bind_source(const Mount& mount) {
   const auto index = static_cast<size_t>(&mount - spec_.mounts.data());
   if (!mount.options.is_id_mapped) {
     const bool is_absolute = mount.source.starts_with("/");
+    const std::string path = is_absolute ? mount.source : bundle_ + "/" + mount.source;
     try {
-      return clone_host_mount(mount, is_absolute ? mount.source : bundle_ + "/" + mount.source);
+      return clone_host_mount(mount, path);
     } catch (const SysError& error) {
-      // The root of a user namespace may not walk through folders that are closed to its host id.
-      const bool has_copy = index < idmapped_mounts_.size() && idmapped_mounts_[index];
-      if (error.error_number() != EACCES || !has_copy) throw;
+      // The root of a user namespace may not walk through folders that are closed to its host id,
+      // nor leave behind what is mounted below (EINVAL).
+      if (index >= outer_mounts_.size()) throw;
+      const OuterMount& outer = outer_mounts_[index];
+      const int number = error.error_number();
+      if (number == EACCES && outer.error_number != 0) {
+        throw SysError(outer.error_number, "open_tree", path);
+      }
+      if (!outer.copy || (number != EACCES && number != EINVAL)) throw;
     }
   }
-  UniqueFd copy = std::move(idmapped_mounts_.at(index));
+  UniqueFd copy = std::move(outer_mounts_.at(index).copy);
   apply_own_attributes(copy.get(), mount);
   apply_attributes(copy.get(), mount);
   return copy;

@@ -1,4 +1,4 @@
-#include "runtime/idmapped_mounts.h"
+#include "runtime/outer_mounts.h"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -64,12 +64,12 @@ std::string source_path(const Mount& mount, const std::string& bundle) {
   return mount.source.starts_with("/") ? mount.source : bundle + "/" + mount.source;
 }
 
-/** Empty when there is none: the first process finds the words for it. */
-UniqueFd copy_source(const Mount& mount, const std::string& bundle) {
+/** A failure is kept: in the container there may be a source that is not there out here. */
+OuterMount copy_source(const Mount& mount, const std::string& bundle) {
   try {
-    return clone_mount(AT_FDCWD, source_path(mount, bundle), mount.options.is_recursive);
-  } catch (const SysError&) {
-    return {};
+    return {clone_mount(AT_FDCWD, source_path(mount, bundle), mount.options.is_recursive), 0};
+  } catch (const SysError& error) {
+    return {UniqueFd(), error.error_number()};
   }
 }
 
@@ -92,15 +92,15 @@ UniqueFd make_one(const Spec& spec, const std::string& bundle, const Mount& moun
 
 }  // namespace
 
-std::vector<UniqueFd> make_idmapped_mounts(const Spec& spec, const std::string& bundle) {
-  std::vector<UniqueFd> mounts;
+std::vector<OuterMount> make_outer_mounts(const Spec& spec, const std::string& bundle) {
+  std::vector<OuterMount> mounts;
   for (size_t i = 0; i < spec.mounts.size(); ++i) {
     const Mount& mount = spec.mounts[i];
     const bool may_be_closed = mount.options.is_bind && spec.has_namespace(CLONE_NEWUSER);
     if (!mount.options.is_id_mapped && !may_be_closed) continue;
     mounts.resize(spec.mounts.size());
-    mounts[i] =
-        mount.options.is_id_mapped ? make_one(spec, bundle, mount) : copy_source(mount, bundle);
+    mounts[i] = mount.options.is_id_mapped ? OuterMount{make_one(spec, bundle, mount), 0}
+                                           : copy_source(mount, bundle);
   }
   return mounts;
 }

@@ -8,6 +8,14 @@
 
 namespace ocup {
 
+/** A detached copy of a mount's source, made outside of the container. */
+struct OuterMount {
+  /** Empty when none was made. */
+  UniqueFd copy;
+  /** Why not; 0 when nobody tried. */
+  int error_number = 0;
+};
+
 /**
  * Copies of the sources of all id-mapped mounts, detached and mapped, each at the index of its
  * mount in `spec.mounts`, and in a user namespace plain copies of all other bound sources, which
@@ -15,6 +23,6 @@ namespace ocup {
  * Made by the runtime, before the container is: mapping takes privileges over the file system
  * itself, which a container in a user namespace of its own lacks. Throws SysError, UserError.
  */
-std::vector<UniqueFd> make_idmapped_mounts(const Spec& spec, const std::string& bundle);
+std::vector<OuterMount> make_outer_mounts(const Spec& spec, const std::string& bundle);
 
 }  // namespace ocup
