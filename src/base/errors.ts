@@ -111,7 +111,7 @@ export function findErrno(error: unknown): string | undefined {
 
 /** Anything that was thrown, as an error. */
 export function toError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
+  return types.isNativeError(error) ? error : new Error(String(error));
 }
 
 /** The message of anything that was thrown. */

@@ -2,6 +2,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Certificate } from './certificate.ts';
 import { eventually } from './eventually.ts';
 import { freePort } from './ports.ts';
 
@@ -16,10 +17,16 @@ export interface Registry {
 export interface RegistryOptions {
   /** Only this user gets in. */
   readonly user?: { readonly name: string; readonly password: string };
+  /** It speaks TLS with this certificate. */
+  readonly tls?: Certificate;
 }
 
 /** Starts Debian's `docker-registry` and waits until it answers. */
-export async function startRegistry({ user }: RegistryOptions = {}): Promise<Registry> {
+export async function startRegistry({
+  user,
+  tls,
+  tokens,
+}: RegistryOptions = {}): Promise<Registry> {
   const folder = await mkdtemp(join(tmpdir(), 'ocup-registry-'));
   const host = `127.0.0.1:${await freePort()}`;
   const config = join(folder, 'config.yml');
@@ -27,11 +34,12 @@ export async function startRegistry({ user }: RegistryOptions = {}): Promise<Reg
     version: 0.1,
     log: { level: 'error' },
     storage: { filesystem: { rootdirectory: join(folder, 'data') }, delete: { enabled: true } },
-    http: { addr: host },
+    http: { addr: host, ...(tls !== undefined && { tls }) },
     ...(user !== undefined && {
       auth: { htpasswd: { realm: 'test', path: join(folder, 'htpasswd') } },
     }),
   };
+  const isOpen = user === undefined;
   if (user !== undefined) {
     const hash = hashPassword(user.password);
     await writeFile(join(folder, 'htpasswd'), `${user.name}:${hash}\n`);
@@ -51,7 +59,8 @@ export async function startRegistry({ user }: RegistryOptions = {}): Promise<Reg
     await eventually(
       async () => {
         const answer = await fetch(`http://${host}/v2/`).catch(() => undefined);
-        return answer?.status === (user === undefined ? 200 : 401);
+        // One that speaks TLS says that this is not the way to ask it.
+        return answer?.status === (tls !== undefined ? 400 : isOpen ? 200 : 401);
       },
       10_000,
       'registry',

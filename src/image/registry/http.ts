@@ -1,16 +1,16 @@
-import { lookup as lookupDns } from 'node:dns';
 import { lookup as lookupAddresses } from 'node:dns/promises';
-import { type LookupFunction, isIP } from 'node:net';
+import { isIP } from 'node:net';
 import type { Readable } from 'node:stream';
-import type { Dispatcher } from 'undici';
 
 import { throwIfAborted } from '../../base/abort.ts';
 import { OcupError, isOcupError, messageOf } from '../../base/errors.ts';
-import { type OwnTls, ownTls, trustedCertificates } from './certificates.ts';
-import { hostName, isLoopback, isPrivateAddress } from './hosts.ts';
+import { Agents } from './agents.ts';
+import type { OwnTls } from './certificates.ts';
+import { hostName, isPrivateAddress } from './hosts.ts';
 import { findProxy } from './proxies.ts';
 import { redactUrl, secretsOf } from './redact.ts';
 import { TransientError, findErrorCode, isTransientCode } from './retry.ts';
+import { SocksError } from './socks.ts';
 
 export interface HttpRequest {
   readonly url: URL;
@@ -41,10 +41,9 @@ export interface HttpResponse {
 
 const MAX_REDIRECTS = 10;
 const IDLE_TIMEOUT_MS = 60_000;
-const CONNECT_TIMEOUT_MS = 30_000;
-const CONNECTIONS_PER_HOST = 6;
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 const UPLOADS: ReadonlySet<string> = new Set(['PUT', 'PATCH']);
+const PROXY_DENIES = 'it wants a user name and password, or others';
 /** Meant for the host that was asked, and for no other. */
 const SECRET_HEADERS = ['authorization', 'cookie'];
 
@@ -54,11 +53,12 @@ const SECRET_HEADERS = ['authorization', 'cookie'];
  * public host to a private address.
  */
 export class Http {
-  private readonly agents = new Map<string, Dispatcher>();
+  private readonly agents: Agents;
   private readonly env: Readonly<Record<string, string | undefined>>;
   private readonly idleTimeoutMs: number;
 
   constructor(env: Readonly<Record<string, string | undefined>>, idleTimeoutMs = IDLE_TIMEOUT_MS) {
+    this.agents = new Agents(env);
     this.env = env;
     this.idleTimeoutMs = idleTimeoutMs;
   }
@@ -84,9 +84,8 @@ export class Http {
     }
   }
 
-  async close(): Promise<void> {
-    await Promise.all([...this.agents.values()].map((agent) => agent.destroy()));
-    this.agents.clear();
+  close(): Promise<void> {
+    return this.agents.close();
   }
 
   /** Whether the host that an address is of, or was named by, is of the public internet. */
@@ -104,7 +103,7 @@ export class Http {
     throwIfAborted(signal);
     // Loading it takes longer than all else at the supervisor's start, and most of its lives pull nothing.
     const { request } = await import('undici');
-    const dispatcher = await this.agentFor(message, isBound);
+    const { dispatcher, proxy } = await this.agents.find({ ...message, isBound });
     try {
       const response = await request(url, {
         method,
@@ -120,41 +119,14 @@ export class Http {
       response.body.on('error', () => undefined);
       const secrets = secretsOf(url, findHeader(headers, 'authorization'), body);
       const { statusCode: status, headers: answered } = response;
+      if (status === 407 && proxy !== undefined) {
+        response.body.destroy();
+        throw new Error(PROXY_DENIES);
+      }
       return { status, headers: answered, body: response.body, url, secrets };
     } catch (error) {
-      throw connectionError(error, url, signal);
+      throw connectionError(error, url, signal, proxy);
     }
-  }
-
-  private async agentFor(message: HttpRequest, isBound: boolean): Promise<Dispatcher> {
-    const { url, isInsecure } = message;
-    const { Agent, ProxyAgent } = await import('undici');
-    const proxy = isLoopback(hostName(url.host)) ? undefined : findProxy(url, this.env);
-    const own = url.protocol === 'https:' ? (message.tls ?? ownTls(url.host)) : undefined;
-    const key = JSON.stringify([url.protocol, isInsecure, isBound, proxy?.href, own]);
-    const known = this.agents.get(key);
-    if (known !== undefined) return known;
-    const connect = {
-      timeout: CONNECT_TIMEOUT_MS,
-      rejectUnauthorized: !isInsecure,
-      ...(url.protocol === 'https:' && {
-        ca: trustedCertificates(own?.authorities ?? [], this.env),
-        cert: own?.certificate,
-        key: own?.key,
-      }),
-      ...(isBound && { lookup: lookupPublic }),
-    };
-    const agent =
-      proxy === undefined
-        ? new Agent({ connections: CONNECTIONS_PER_HOST, connect })
-        : new ProxyAgent({
-            uri: proxy.href,
-            connections: CONNECTIONS_PER_HOST,
-            requestTls: connect,
-            proxyTls: { ca: trustedCertificates([], this.env) },
-          });
-    this.agents.set(key, agent);
-    return agent;
   }
 }
 
@@ -199,18 +171,25 @@ export async function readBody(
 }
 
 /** A failed connection as an error: transient where another try may help. */
-export function connectionError(error: unknown, url: URL, signal: AbortSignal): unknown {
+export function connectionError(
+  error: unknown,
+  url: URL,
+  signal: AbortSignal,
+  proxy?: URL,
+): unknown {
   throwIfAborted(signal);
   if (error instanceof TransientError || isOcupError(error)) return error;
+  const way = proxy === undefined ? '' : ` through the proxy ${proxy.protocol}//${proxy.host}`;
   const failure = new OcupError(
     'E_IMAGE_REGISTRY',
-    `cannot reach ${redactUrl(url)}: ${describe(error)}`,
+    `cannot reach ${redactUrl(url)}${way}: ${describe(error)}`,
     { hint: hintFor(error, url), cause: error },
   );
   return isTransientCode(error) ? new TransientError(failure) : failure;
 }
 
 function describe(error: unknown): string {
+  if (error instanceof SocksError) return error.message;
   const code = findErrorCode(error);
   if (code === 'ENOTFOUND') return 'no such host';
   if (code === 'ECONNREFUSED') return 'connection refused';
@@ -218,6 +197,9 @@ function describe(error: unknown): string {
     return 'it has been silent for too long';
   }
   const text = messageOf(error);
+  const status = /^Proxy response \((\d+)\)/.exec(text)?.[1];
+  if (status === '407') return PROXY_DENIES;
+  if (status !== undefined) return `it answers with status ${status}`;
   return text === '' ? (code ?? 'connection failed') : text;
 }
 
@@ -258,22 +240,6 @@ function follow(current: HttpRequest, location: string): HttpRequest {
     signal: current.signal,
   };
 }
-
-/** A public name that leads to a private address is refused like the address itself. */
-const lookupPublic: LookupFunction = (name, options, callback) => {
-  lookupDns(name, { ...options, all: true }, (error, addresses) => {
-    const first = addresses.at(0);
-    if (error !== null || first === undefined) {
-      callback(error, '', 0);
-    } else if (addresses.some(({ address }) => isPrivateAddress(address))) {
-      callback(new Error(`${name} is at a private address`), '', 0);
-    } else if (options.all === true) {
-      callback(null, addresses);
-    } else {
-      callback(null, first.address, first.family);
-    }
-  });
-};
 
 function refused(url: URL, why: string): OcupError {
   return new OcupError('E_IMAGE_REGISTRY', `cannot use ${redactUrl(url)}: ${why}`);

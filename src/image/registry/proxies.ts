@@ -5,27 +5,55 @@ import { hostName } from './hosts.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
+const PROTOCOLS: ReadonlySet<string> = new Set([
+  'http:',
+  'https:',
+  'socks:',
+  'socks5:',
+  'socks5h:',
+]);
+
 /**
  * The proxy for an address by `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, in lower case or upper;
  * undefined: none.
- * @throws E_IMAGE_REGISTRY when the variable holds no address of an HTTP proxy
+ * @throws E_IMAGE_REGISTRY when the variable holds no address of a proxy of HTTP or SOCKS 5
  */
 export function findProxy(url: URL, env: Env): URL | undefined {
-  const name = url.protocol === 'https:' ? 'https_proxy' : 'http_proxy';
-  const text = read(name, env) ?? read('all_proxy', env);
-  if (text === undefined || isExempt(url, read('no_proxy', env) ?? '')) return undefined;
+  const own = url.protocol === 'https:' ? 'HTTPS_PROXY' : 'HTTP_PROXY';
+  const name = [own, 'ALL_PROXY'].find((one) => read(one, env) !== '');
+  if (name === undefined || isExempt(url, read('NO_PROXY', env))) return undefined;
+  const text = read(name, env);
   const address = text.includes('://') ? text : `http://${text}`;
   const proxy = URL.canParse(address) ? new URL(address) : undefined;
-  if (proxy?.protocol === 'http:' || proxy?.protocol === 'https:') return proxy;
-  throw new OcupError(
-    'E_IMAGE_REGISTRY',
-    `cannot use the proxy in ${name.toUpperCase()}: it is not an address of HTTP`,
-  );
+  const isKnown = proxy !== undefined && PROTOCOLS.has(proxy.protocol) && proxy.hostname !== '';
+  if (!isKnown) throw unusable(name, 'it is not an address of HTTP or SOCKS 5');
+  if (!isDecodable(proxy.username + proxy.password)) {
+    throw unusable(name, 'a % in its user name or password is to be written %25');
+  }
+  return proxy;
 }
 
-function read(name: string, env: Env): string | undefined {
-  const value = env[name] ?? env[name.toUpperCase()] ?? '';
-  return value === '' ? undefined : value;
+/** Whether a proxy speaks SOCKS. As in Go's programs `socks5` and `socks5h` are one: the proxy looks names up. */
+export function isSocks(proxy: URL): boolean {
+  return proxy.protocol.startsWith('socks');
+}
+
+function read(name: string, env: Env): string {
+  return env[name.toLowerCase()] ?? env[name] ?? '';
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The address itself may hold a password. */
+function unusable(name: string, reason: string): OcupError {
+  return new OcupError('E_IMAGE_REGISTRY', `cannot use the proxy in ${name}: ${reason}`);
 }
 
 /** `example.com` stands for itself and what is below, `.example.com` and `*.example.com` for what is below. */

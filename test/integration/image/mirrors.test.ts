@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type IncomingMessage, type ServerResponse, createServer } from 'node:http';
-import { type AddressInfo, type Socket, connect } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -319,30 +318,6 @@ describe('a mirror that does wrong', () => {
   });
 });
 
-describe('a proxy', () => {
-  test('is used for what is not exempt, and told its own credentials only', async () => {
-    const digest = serve(mirror, 'team/app:1');
-    const proxy = await startProxy(mirror.port);
-    try {
-      const env = {
-        OCUP_INSECURE_REGISTRIES: 'registry.example:5000',
-        HTTP_PROXY: `http://me:secret@127.0.0.1:${proxy.port}`,
-      };
-      const image = await pull('registry.example:5000/team/app:1', env);
-      expect(image.manifestDigest).toBe(digest);
-      expect(proxy.credentials).toContain(`Basic ${Buffer.from('me:secret').toString('base64')}`);
-      const seen = mirror.requests.map((one) => one.headers['proxy-authorization']);
-      expect(seen.filter((value) => value !== undefined)).toEqual([]);
-      const exempt = { ...env, NO_PROXY: '.example' };
-      await expect(pull('registry.example:5000/team/app:1', exempt)).rejects.toMatchObject({
-        message: expect.stringMatching(/no such host|getaddrinfo/),
-      });
-    } finally {
-      await proxy.stop();
-    }
-  });
-});
-
 function send(response: ServerResponse, body: string | Buffer): true {
   response.writeHead(200, { 'content-length': Buffer.byteLength(body) });
   response.end(response.req.method === 'HEAD' ? undefined : body);
@@ -363,35 +338,4 @@ function breakOff(response: ServerResponse, part: Buffer, length: number): true 
 
 function fail(): never {
   throw new Error('no such image');
-}
-
-/** A proxy that tunnels whatever it is asked for to one port. */
-async function startProxy(
-  port: number,
-): Promise<{ readonly port: number; readonly credentials: string[]; stop(): Promise<void> }> {
-  const credentials: string[] = [];
-  const sockets = new Set<Socket>();
-  const server = createServer((_, response) => response.writeHead(501).end());
-  server.on('connect', (request, client: Socket, head) => {
-    credentials.push(request.headers['proxy-authorization'] ?? '');
-    const upstream = connect(port, '127.0.0.1', () => {
-      client.write('HTTP/1.1 200 Connection established\r\n\r\n');
-      upstream.write(head);
-      client.pipe(upstream).pipe(client);
-    });
-    for (const socket of [client, upstream]) {
-      sockets.add(socket);
-      socket.on('error', () => undefined);
-    }
-  });
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  return {
-    port: (server.address() as AddressInfo).port,
-    credentials,
-    stop: () =>
-      new Promise((done) => {
-        for (const socket of sockets) socket.destroy();
-        server.close(() => done());
-      }),
-  };
 }

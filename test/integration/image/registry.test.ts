@@ -4,7 +4,7 @@ import { chmod, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { PRUNE_ALL } from '../../../src/model/prune-filter.ts';
-import { eventually } from '../../support/eventually.ts';
+import { makeCertificate } from '../../support/certificate.ts';
 import {
   type ImageStore,
   addImage,
@@ -13,7 +13,6 @@ import {
   writeLayout,
 } from '../../support/image-fixture.ts';
 import { ImagesHome } from '../../support/images-home.ts';
-import { freePort } from '../../support/ports.ts';
 import { startRegistry } from '../../support/registry.ts';
 
 let home: ImagesHome;
@@ -166,64 +165,17 @@ describe('a plain registry', () => {
 
 describe('a registry with TLS and passwords', () => {
   test('is used with the credentials of the auth file, and not without', async () => {
-    const port = await freePort();
-    const folder = home.folder;
-    execFileSync(
-      'openssl',
-      [
-        ...[
-          'req',
-          '-x509',
-          '-newkey',
-          'ec',
-          '-pkeyopt',
-          'ec_paramgen_curve:P-256',
-          '-nodes',
-          '-days',
-          '2',
-        ],
-        ...['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1'],
-        ...['-keyout', join(folder, 'key.pem'), '-out', join(folder, 'cert.pem')],
-      ],
-      { stdio: 'ignore' },
-    );
-    const hash = execFileSync('perl', [
-      '-e',
-      'print crypt("s3cret", q($2b$05$abcdefghijklmnopqrstuu))',
-    ]).toString();
-    await writeFile(join(folder, 'htpasswd'), `user:${hash}\n`);
-    const config = {
-      version: 0.1,
-      log: { level: 'error' },
-      storage: { filesystem: { rootdirectory: join(folder, 'storage') } },
-      http: {
-        addr: `127.0.0.1:${port}`,
-        tls: { certificate: join(folder, 'cert.pem'), key: join(folder, 'key.pem') },
-      },
-      auth: { htpasswd: { realm: 'test', path: join(folder, 'htpasswd') } },
-    };
-    await writeFile(join(folder, 'registry.json'), JSON.stringify(config));
-    const server = spawn('docker-registry', ['serve', join(folder, 'registry.json')], {
-      stdio: 'ignore',
-    });
-    const ended = new Promise((done) => server.once('close', done));
+    const { folder } = home;
+    const tls = makeCertificate(folder, ['IP:127.0.0.1']);
+    const registry = await startRegistry({ user: { name: 'user', password: 's3cret' }, tls });
     try {
+      const { host } = registry;
       const layout = join(folder, 'layout');
       await writeLayout(fillStore(), layout);
-      const host = `127.0.0.1:${port}`;
-      const credentials = ['--dest-tls-verify=false', '--dest-creds', 'user:s3cret'];
-      let pushed = false;
-      await eventually(
-        async () => {
-          pushed ||= await push(layout, 'first', `${host}/a:1`, credentials).then(
-            () => true,
-            () => false,
-          );
-          return pushed;
-        },
-        20_000,
-        'push',
-      );
+      await push(layout, 'first', `${host}/a:1`, [
+        '--dest-tls-verify=false',
+        '--dest-creds=user:s3cret',
+      ]);
       await expect(home.pull(`${host}/a:1`)).rejects.toMatchObject({ code: 'E_IMAGE_DENIED' });
       await mkdir(join(folder, '.docker'));
       const auth = Buffer.from('user:s3cret').toString('base64');
@@ -233,8 +185,7 @@ describe('a registry with TLS and passwords', () => {
       );
       expect((await home.pull(`${host}/a:1`)).config.cmd).toEqual(['one']);
     } finally {
-      server.kill('SIGKILL');
-      await ended;
+      await registry.stop();
     }
   });
 });

@@ -40,9 +40,16 @@ describe('the proxy for an address', () => {
     expect(proxyOf(url, { NO_PROXY: noProxy }) === undefined).toBe(isExempt);
   });
 
-  test('is refused when it is no address of HTTP', () => {
-    expect(() => proxyOf('https://a.example', { HTTPS_PROXY: 'socks5://x:1' })).toThrow(
-      'cannot use the proxy in HTTPS_PROXY',
-    );
+  test.each([
+    ['ftp://me:S3CRET@x:1', 'it is not an address'],
+    ['socks4://me:S3CRET@x:1', 'it is not an address'],
+    ['http://me:S3CRET@', 'it is not an address'],
+    ['socks5://', 'it is not an address'],
+    ['http://me:100%S3CRET@x:1', 'is to be written %25'],
+  ])('%s is refused without being shown', (proxy, says) => {
+    const find = () => findProxy(new URL('https://a.example'), { ALL_PROXY: proxy });
+    expect(find).toThrow(says);
+    expect(find).toThrow('cannot use the proxy in ALL_PROXY');
+    expect(find).not.toThrow('S3CRET');
   });
 });

@@ -1,0 +1,270 @@
+import { execFileSync } from 'node:child_process';
+import { type IncomingMessage, createServer, request } from 'node:http';
+import { type AddressInfo, type Socket, connect, createServer as createTcpServer } from 'node:net';
+import { join } from 'node:path';
+import { inspect } from 'node:util';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import type { Image } from '../../../src/model/image.ts';
+import { type Certificate, makeCertificate } from '../../support/certificate.ts';
+import { addImage, layersOf, newStore, writeLayout } from '../../support/image-fixture.ts';
+import { ImagesHome } from '../../support/images-home.ts';
+import { type Registry, startRegistry } from '../../support/registry.ts';
+import { SocksProxy } from '../../support/socks-proxy.ts';
+
+const seeds = new ImagesHome();
+let tls: Certificate;
+/** One that speaks TLS, and one that does not. */
+let secured: Registry;
+let plain: Registry;
+let home: ImagesHome;
+
+beforeAll(async () => {
+  tls = makeCertificate(seeds.folder, ['DNS:registry.example', 'IP:10.9.8.7', 'IP:fd00::7:8']);
+  secured = await startRegistry({ tls });
+  plain = await startRegistry();
+  const store = newStore();
+  const layers = layersOf([{ path: 'name', content: 'app' }]);
+  store.tags.set('app', addImage(store, { layers }));
+  const layout = join(seeds.folder, 'layout');
+  await writeLayout(store, layout);
+  for (const { host } of [secured, plain]) {
+    const [from, to] = [`oci:${layout}:app`, `docker://${host}/team/app:1`];
+    execFileSync('skopeo', ['copy', '-q', '--dest-tls-verify=false', from, to]);
+  }
+});
+
+afterAll(async () => {
+  await secured.stop();
+  await plain.stop();
+  await seeds.close();
+});
+
+beforeEach(() => {
+  home = new ImagesHome();
+});
+
+afterEach(() => home.close());
+
+async function pull(name: string, env: Record<string, string>): Promise<Image> {
+  await home.open({
+    env: {
+      HOME: home.folder,
+      PATH: process.env['PATH'],
+      SSL_CERT_FILE: tls.certificate,
+      OCUP_INSECURE_REGISTRIES: 'plain.example:5000',
+      ...env,
+    },
+  });
+  return home.pull(name);
+}
+
+const portOf = ({ host }: Registry): number => Number(host.split(':')[1]);
+
+describe('a proxy of HTTP', () => {
+  test('is used for what is not exempt, and told its own credentials only', async () => {
+    const proxy = await startProxy(portOf(secured));
+    try {
+      const env = { HTTPS_PROXY: `http://me:s%40cret@127.0.0.1:${proxy.port}` };
+      const image = await pull('registry.example/team/app:1', env);
+      expect(image.names).toEqual(['registry.example/team/app:1']);
+      expect(new Set(proxy.credentials)).toEqual(
+        new Set([`Basic ${Buffer.from('me:s@cret').toString('base64')}`]),
+      );
+      const exempt = { ...env, NO_PROXY: '.example' };
+      await expect(pull('registry.example/team/app:1', exempt)).rejects.toMatchObject({
+        message: expect.stringMatching(/no such host|getaddrinfo/),
+      });
+    } finally {
+      await proxy.stop();
+    }
+  });
+});
+
+describe('a proxy of HTTP, for a registry without TLS,', () => {
+  test('is sent requests with whole addresses, since many open no other tunnels', async () => {
+    const proxy = await startProxy(portOf(plain));
+    try {
+      const env = { HTTP_PROXY: `http://me@127.0.0.1:${proxy.port}` };
+      await pull('plain.example:5000/team/app:1', env);
+      const { asked, credentials } = proxy;
+      expect(asked).toContain('HEAD http://plain.example:5000/v2/team/app/manifests/1');
+      expect(asked.some((one) => one.startsWith('CONNECT'))).toBe(false);
+      expect(new Set(credentials)).toEqual(
+        new Set([`Basic ${Buffer.from('me:').toString('base64')}`]),
+      );
+    } finally {
+      await proxy.stop();
+    }
+  });
+
+  test.each(['http://plain.example:5000', 'https://registry.example'])(
+    'that wants another password is told of, for %s',
+    async (origin) => {
+      const proxy = await startProxy(1, 407);
+      try {
+        const env = { ALL_PROXY: `http://me:S3CRET@127.0.0.1:${proxy.port}` };
+        const failed = pull(`${new URL(origin).host}/team/app:1`, env);
+        await expect(failed).rejects.toMatchObject({
+          message: `cannot reach ${origin}/v2/team/app/manifests/1 through the proxy http://127.0.0.1:${proxy.port}: it wants a user name and password, or others`,
+        });
+      } finally {
+        await proxy.stop();
+      }
+    },
+  );
+});
+
+describe('a proxy of SOCKS', () => {
+  const login = { user: 'me', password: 'p%:@ S3CRET' };
+
+  test.each([
+    ['HTTPS_PROXY', 'socks5', 'registry.example/team/app:1', 'registry.example:443'],
+    ['HTTPS_PROXY', 'socks', 'registry.example:5000/team/app:1', 'registry.example:5000'],
+    ['ALL_PROXY', 'socks5h', '10.9.8.7:5000/team/app:1', '10.9.8.7:5000'],
+    ['all_proxy', 'socks5', '[fd00::7:8]:5000/team/app:1', `fd00${'0000'.repeat(5)}00070008:5000`],
+  ])('in %s, %s, is asked for %s', async (variable, scheme, name, asked) => {
+    const proxy = await SocksProxy.start(portOf(secured));
+    try {
+      const image = await pull(name, { [variable]: `${scheme}://127.0.0.1:${proxy.port}` });
+      expect(image.names).toEqual([name]);
+      expect(new Set(proxy.asked)).toEqual(new Set([asked]));
+      expect(proxy.asked.length).toBeLessThanOrEqual(6);
+    } finally {
+      await proxy.stop();
+    }
+  });
+
+  test('carries plain HTTP as well, and is passed by where NO_PROXY says so', async () => {
+    const proxy = await SocksProxy.start(portOf(plain));
+    try {
+      const env = { ALL_PROXY: `socks5://127.0.0.1:${proxy.port}` };
+      await pull('plain.example:5000/team/app:1', env);
+      expect(new Set(proxy.asked)).toEqual(new Set(['plain.example:5000']));
+      proxy.asked.length = 0;
+      const exempt = { ...env, NO_PROXY: 'plain.example' };
+      await expect(pull('plain.example:5000/team/app:1', exempt)).rejects.toMatchObject({
+        code: 'E_IMAGE_REGISTRY',
+      });
+      expect(proxy.asked).toEqual([]);
+    } finally {
+      await proxy.stop();
+    }
+  });
+
+  test('is told the user name and password of its address', async () => {
+    const proxy = await SocksProxy.start(portOf(secured), { login });
+    try {
+      const address = (password: string): string =>
+        `socks5://me:${encodeURIComponent(password)}@127.0.0.1:${proxy.port}`;
+      await pull('registry.example/team/app:1', { ALL_PROXY: address(login.password) });
+      for (const [wrong, says] of [
+        [address('other S3CRET'), 'it does not take the user name and password'],
+        [`socks5://127.0.0.1:${proxy.port}`, 'it wants a user name and a password'],
+      ] as const) {
+        const refused = pull('registry.example/team/app:2', { ALL_PROXY: wrong });
+        await expect(refused).rejects.toMatchObject({
+          code: 'E_IMAGE_REGISTRY',
+          message: `cannot reach https://registry.example/v2/team/app/manifests/2 through the proxy socks5://127.0.0.1:${proxy.port}: ${says}`,
+        });
+        await refused.catch((error: unknown) => {
+          expect(inspect(error, { depth: 10 })).not.toContain('S3CRET');
+        });
+      }
+    } finally {
+      await proxy.stop();
+    }
+  });
+
+  test.each([
+    [2, 'its rules forbid the connection', 1],
+    [5, 'that host refuses the connection', 5],
+    [77, 'it answers with code 77', 1],
+  ])('that answers with %i: %s; asked %i times', async (reply, says, times) => {
+    const proxy = await SocksProxy.start(portOf(secured), { reply });
+    try {
+      const failed = pull('registry.example/team/app:1', {
+        ALL_PROXY: `socks5://127.0.0.1:${proxy.port}`,
+      });
+      await expect(failed).rejects.toThrow(says);
+      expect(proxy.asked).toHaveLength(times);
+    } finally {
+      await proxy.stop();
+    }
+  });
+
+  test('that is none, or is not there, is told', async () => {
+    const other = createTcpServer((socket) =>
+      socket.resume().end('HTTP/1.1 400 Bad Request\r\n\r\n'),
+    );
+    await new Promise<void>((done) => other.listen(0, '127.0.0.1', done));
+    const { port } = other.address() as AddressInfo;
+    const notSocks = { ALL_PROXY: `socks5://127.0.0.1:${port}` };
+    await expect(pull('registry.example/team/app:1', notSocks)).rejects.toThrow(
+      `through the proxy socks5://127.0.0.1:${port}: it does not speak SOCKS version 5`,
+    );
+    await new Promise((done) => other.close(done));
+    await expect(pull('registry.example/team/app:1', notSocks)).rejects.toThrow(
+      `through the proxy socks5://127.0.0.1:${port}: connection refused`,
+    );
+  });
+});
+
+interface HttpProxy {
+  readonly port: number;
+  readonly asked: string[];
+  readonly credentials: string[];
+  stop(): Promise<void>;
+}
+
+/** A proxy that leads to one port whatever it is asked for, or answers with a status only. */
+async function startProxy(port: number, status?: number): Promise<HttpProxy> {
+  const asked: string[] = [];
+  const credentials: string[] = [];
+  const sockets = new Set<Socket>();
+  const keep = (socket: Socket): void => {
+    sockets.add(socket);
+    socket.on('error', () => undefined);
+  };
+  const note = ({ method = '', url = '', headers }: IncomingMessage): void => {
+    asked.push(`${method} ${url}`);
+    credentials.push(headers['proxy-authorization'] ?? '');
+  };
+  const server = createServer((message, response) => {
+    note(message);
+    if (status !== undefined) {
+      response.writeHead(status).end();
+      return;
+    }
+    const { pathname, search } = new URL(message.url ?? '');
+    const { method, headers } = message;
+    request({ port, method, path: pathname + search, headers }, (answer) => {
+      response.writeHead(answer.statusCode ?? 0, answer.headers);
+      answer.pipe(response);
+    }).end();
+  });
+  server.on('connection', keep);
+  server.on('connect', (message, client: Socket, head) => {
+    note(message);
+    if (status !== undefined) {
+      client.end(`HTTP/1.1 ${status} No\r\n\r\n`);
+      return;
+    }
+    const upstream = connect(port, '127.0.0.1', () => {
+      client.write('HTTP/1.1 200 Connection established\r\n\r\n');
+      upstream.write(head);
+      client.pipe(upstream).pipe(client);
+    });
+    keep(upstream);
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  return {
+    port: (server.address() as AddressInfo).port,
+    asked,
+    credentials,
+    stop: () =>
+      new Promise((done) => {
+        for (const socket of sockets) socket.destroy();
+        server.close(() => done());
+      }),
+  };
+}
