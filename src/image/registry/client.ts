@@ -92,8 +92,10 @@ export class RegistryClient {
    * Asks what a reference stands for, by HEAD where the registry can, since many count GET against a limit.
    * @throws E_IMAGE_NOT_FOUND, E_IMAGE_DENIED, E_IMAGE_REGISTRY, E_IMAGE_DIGEST, E_CANCELLED
    */
-  resolve(reference: Reference, options: CallOptions): Promise<Resolved> {
+  async resolve(reference: Reference, options: CallOptions): Promise<Resolved> {
     const wanted = reference.digest ?? reference.tag ?? 'latest';
+    const { notice } = await this.settings.find(reference);
+    if (notice !== undefined) options.onNotice?.(notice);
     return this.retrying(options, async () => {
       const resolved = await this.reading(reference, manifestQuery('HEAD', wanted), options, {
         read: (response) => this.readHead(reference, response, options.signal),
@@ -199,10 +201,10 @@ export class RegistryClient {
       const asked = { method, path: to, headers, body, isPush: true, alsoPulls };
       return this.askUpstream(reference, asked, signal);
     }
-    const { upstream, isInsecure } = await this.settings.find(reference);
-    const host = registryHost(upstream, isInsecure, to.protocol === 'https:');
+    const { isInsecure } = await this.settings.find(reference);
+    const host = registryHost(reference, isInsecure, to.protocol === 'https:');
     const isOwn = to.host === new URL(host.origin).host;
-    const access = { host, repository: upstream.repository, isPush: true };
+    const access = { host, repository: reference.repository, isPush: true };
     const send = (authorization: string | undefined): Promise<HttpResponse> => {
       const content = typeof body === 'function' ? body() : body;
       return this.http.send({
@@ -319,7 +321,9 @@ export class RegistryClient {
     query: Query,
     signal: AbortSignal,
   ): Promise<HttpResponse> {
-    const { upstream: reference, isInsecure } = await this.settings.find(named);
+    const { upstream, isInsecure } = await this.settings.find(named);
+    // Settings say where to read from; what is written goes where the user says.
+    const reference = query.isPush === true ? named : upstream;
     const host = registryHost(reference, isInsecure, this.withTls.has(reference.domain));
     if (!host.origin.startsWith('http:')) return this.askAt(host, reference, query, signal);
     let answer: HttpResponse | undefined;

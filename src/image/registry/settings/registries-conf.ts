@@ -30,48 +30,59 @@ interface Entry {
   readonly fields: Fields;
 }
 
+/** One file of settings, read. */
+export interface ConfFile {
+  readonly path: string;
+  readonly fields: Fields;
+}
+
 /**
- * Finds the `[[registry]]` whose prefix fits a reference best, in `registries.conf` (of `CONTAINERS_REGISTRIES_CONF`, the
- * user or the machine) and in `registries.conf.d` beside it.
- * @throws E_IMAGE_REGISTRY when a file cannot be used, E_IMAGE_DENIED when the registry is blocked
+ * The `registries.conf` of `CONTAINERS_REGISTRIES_CONF`, the user or the machine, and what is in `registries.conf.d`
+ * beside it; files that are read later stand above those before.
+ * @throws E_IMAGE_REGISTRY when a file cannot be used
  * @see containers-registries.conf(5)
  */
-export async function findRegistriesConf(
+export async function readRegistriesConf(env: Env): Promise<ConfFile[]> {
+  const named = env['CONTAINERS_REGISTRIES_CONF'] ?? '';
+  if (named !== '') return readFiles([named]);
+  const folders = settingsFolders(env).map((folder) => join(folder, 'containers'));
+  const dropIns: string[] = [];
+  for (const folder of [...folders].reverse()) {
+    dropIns.push(...(await listConf(join(folder, 'registries.conf.d'))));
+  }
+  const main = await readFiles(folders.map((folder) => join(folder, 'registries.conf')));
+  // The user's file stands in for the machine's.
+  return [...main.slice(0, 1), ...(await readFiles(dropIns))];
+}
+
+async function readFiles(paths: readonly string[]): Promise<ConfFile[]> {
+  const files: ConfFile[] = [];
+  for (const path of paths) {
+    const fields = await readToml(path);
+    if (fields !== undefined) files.push({ path, fields });
+  }
+  return files;
+}
+
+/**
+ * What the `[[registry]]` says whose prefix fits a reference best.
+ * @throws E_IMAGE_REGISTRY when it cannot be used, E_IMAGE_DENIED when the registry is blocked
+ */
+export function findRegistriesConf(
   reference: Reference,
-  env: Env,
-): Promise<RegistriesConf | undefined> {
+  files: readonly ConfFile[],
+): RegistriesConf | undefined {
   const name = formatReference(reference);
   let best: { readonly entry: Entry; readonly matched: string } | undefined;
-  for (const entry of await readEntries(env)) {
+  for (const entry of files.flatMap(entriesOf)) {
     const matched = matchPrefix(entry.prefix, name);
-    // Files that are read later stand above those before.
     const isBetter = matched !== undefined && matched.length >= (best?.matched.length ?? 0);
     if (isBetter) best = { entry, matched };
   }
   return best === undefined ? undefined : apply(best.entry, best.matched, reference);
 }
 
-async function readEntries(env: Env): Promise<Entry[]> {
-  const named = env['CONTAINERS_REGISTRIES_CONF'] ?? '';
-  if (named !== '') return readFileEntries(named);
-  const folders = settingsFolders(env).map((folder) => join(folder, 'containers'));
-  const dropIns: string[] = [];
-  for (const folder of [...folders].reverse()) {
-    dropIns.push(...(await listConf(join(folder, 'registries.conf.d'))));
-  }
-  const entries: Entry[] = [];
-  for (const folder of folders) {
-    const path = join(folder, 'registries.conf');
-    if ((await readToml(path)) === undefined) continue;
-    entries.push(...(await readFileEntries(path)));
-    break; // the user's file stands in for the machine's
-  }
-  for (const path of dropIns) entries.push(...(await readFileEntries(path)));
-  return entries;
-}
-
-async function readFileEntries(path: string): Promise<Entry[]> {
-  const list = (await readToml(path))?.['registry'];
+function entriesOf({ path, fields: { registry: list } }: ConfFile): Entry[] {
   if (!Array.isArray(list)) return [];
   return list.map((item: unknown) => {
     const fields = fieldsOf(item);
@@ -100,6 +111,9 @@ function apply(entry: Entry, matched: string, reference: Reference): RegistriesC
       `cannot use ${formatReference(reference)}: ${entry.prefix} is blocked in ${path}`,
     );
   }
+  const isInsecure = fields['insecure'] === true;
+  // The registry as such is asked for, such as by a login.
+  if (reference.repository === '') return { mirrors: [], upstream: reference, isInsecure };
   const repository = `${reference.domain}/${reference.repository}`;
   const rest = repository.slice(matched.length);
   const mirrors: unknown[] = Array.isArray(fields['mirror']) ? fields['mirror'] : [];
@@ -112,7 +126,7 @@ function apply(entry: Entry, matched: string, reference: Reference): RegistriesC
     ),
     upstream:
       location === undefined ? reference : { ...reference, ...split(location + rest, path) },
-    isInsecure: fields['insecure'] === true,
+    isInsecure,
   };
 }
 

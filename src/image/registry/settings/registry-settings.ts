@@ -1,9 +1,10 @@
-import type { Reference } from '../../../model/reference.ts';
+import { type Reference, formatFamiliarReference } from '../../../model/reference.ts';
 import { parseInsecureRegistries } from '../hosts.ts';
 import { readDockerDaemon } from './docker-daemon.ts';
 import { type Endpoint, endpointAt } from './endpoint.ts';
 import { findHostsToml } from './hosts-toml.ts';
-import { findRegistriesConf } from './registries-conf.ts';
+import { type ConfFile, findRegistriesConf, readRegistriesConf } from './registries-conf.ts';
+import { findAlias } from './short-names.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -14,12 +15,14 @@ export interface RegistryWay {
   readonly isComplete: boolean;
   /** The reference as the registry is asked for it. */
   readonly upstream: Reference;
+  /** What the user should know of `upstream`. */
+  readonly notice?: string | undefined;
   /** Whether the registry may be spoken to in the clear, or with a certificate that is not valid. */
   readonly isInsecure: boolean;
 }
 
 /**
- * What the machine's settings say of registries: containerd's `hosts.toml`, else `registries.conf` of containers/image,
+ * What the machine's settings say of registries: aliases of `registries.conf` first, then containerd's `hosts.toml`, else `registries.conf` of containers/image,
  * else Docker's `daemon.json`, and `OCUP_INSECURE_REGISTRIES` in any case. They are read once for each reference
  * object, that is for each pull.
  */
@@ -41,7 +44,20 @@ export class RegistrySettings {
   }
 }
 
-async function findWay(reference: Reference, env: Env): Promise<RegistryWay> {
+async function findWay(named: Reference, env: Env): Promise<RegistryWay> {
+  const files = await readRegistriesConf(env);
+  const alias = findAlias(named, files);
+  if (alias === undefined) return findPlainWay(named, files, env);
+  const way = await findPlainWay(alias.reference, files, env);
+  const place = formatFamiliarReference(alias.reference);
+  return { ...way, notice: `it is ${place}, by an alias in ${alias.path}` };
+}
+
+async function findPlainWay(
+  reference: Reference,
+  files: readonly ConfFile[],
+  env: Env,
+): Promise<RegistryWay> {
   const insecure = parseInsecureRegistries(env['OCUP_INSECURE_REGISTRIES']);
   const daemon = await readDockerDaemon(env);
   const isInsecure = ({ domain }: Reference): boolean =>
@@ -56,7 +72,7 @@ async function findWay(reference: Reference, env: Env): Promise<RegistryWay> {
       isInsecure: isInsecure(reference),
     };
   }
-  const conf = await findRegistriesConf(reference, env);
+  const conf = findRegistriesConf(reference, files);
   if (conf !== undefined) {
     const { mirrors, upstream } = conf;
     return {
