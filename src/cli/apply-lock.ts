@@ -39,7 +39,9 @@ export async function applyLock(
 /** A local source has no digest in its name: what it holds now is compared. */
 async function checkLocal(session: Session, image: string, digest: string): Promise<void> {
   const client = await session.supervisor();
-  const now = await client.call('image.resolve', { image }, { signal: session.signal });
+  const { environment } = client;
+  const { signal } = session;
+  const now = await client.call('image.resolve', { image, environment }, { signal });
   if (now.digest === digest) return;
   throw drift(`${image} has changed since it was locked`, `Lock it anew: ocup lock --update.`);
 }

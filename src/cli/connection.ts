@@ -28,6 +28,8 @@ const READY_TIMEOUT_MS = 30_000;
 
 /** What a command asks the supervisor for. */
 export interface SupervisorClient {
+  /** Of the command, for calls that go to registries: the supervisor's is that of whoever started it. */
+  readonly environment: Readonly<Record<string, string>>;
   /** @throws what the supervisor throws, E_WIRE_CLOSED if it broke off, E_CANCELLED */
   call<M extends MethodName>(
     method: M,
@@ -98,6 +100,7 @@ function makeClient(
     }
   };
   return {
+    environment: context.environment,
     call: <M extends MethodName>(
       method: M,
       params: Params<M>,

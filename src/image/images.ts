@@ -23,7 +23,8 @@ import { LayerStore } from './layer-store.ts';
 import { ImageLayout } from './layout.ts';
 import { nameOfSource, shownName, withName } from './names.ts';
 import { bringIn } from './pull.ts';
-import { RegistryClient } from './registry/client.ts';
+import type { RegistryClient } from './registry/client.ts';
+import { RegistryClients } from './registry/clients.ts';
 import { type PruneRequest, type PruneResult, Removal, type RemoveResult } from './removal.ts';
 import { type RootView, openRootView } from './root-view.ts';
 import { findRootfs, rootfsFolder } from './rootfs-image.ts';
@@ -57,6 +58,8 @@ export interface PullRequest {
   readonly platform?: string | undefined;
   /** `always` asks the source what the name stands for now, `missing` only if the image is not here. */
   readonly policy: 'always' | 'missing' | 'never';
+  /** Of whoever asks: proxies, credentials, settings of registries. Default: that of `ImagesOptions`. */
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   readonly signal: AbortSignal;
   readonly onProgress?: ((progress: PullProgress) => void) | undefined;
 }
@@ -86,7 +89,7 @@ export class Images {
   private readonly catalog: Catalog;
   private readonly layers: LayerStore;
   private readonly garbage: Garbage;
-  private readonly client: RegistryClient;
+  private readonly clients: RegistryClients;
   private readonly pulls = new KeyedMutex();
   private readonly users: ImageUsers;
   private readonly removal: Removal;
@@ -113,16 +116,16 @@ export class Images {
     this.layers = new LayerStore(layout, snapshots, this.limits);
     this.garbage = new Garbage(layout, snapshots, () => this.users.chains());
     const { idleTimeoutMs, retryDelayMs } = options;
-    this.client = new RegistryClient({ env, idleTimeoutMs, retryDelayMs });
-    const { catalog, layers, garbage, client, users } = this;
+    this.clients = new RegistryClients({ env, idleTimeoutMs, retryDelayMs });
+    const { catalog, layers, garbage, clients, users } = this;
     this.removal = new Removal({ layout, catalog, garbage, users });
     const scratch = snapshots.folder;
-    this.transfers = new Transfers({ layout, reader, catalog, layers, garbage, client, scratch });
+    this.transfers = new Transfers({ layout, reader, catalog, layers, garbage, clients, scratch });
   }
 
   /** Ends connections. Pulls that still run fail. */
   close(): Promise<void> {
-    return this.client.close();
+    return this.clients.close();
   }
 
   /**
@@ -149,7 +152,10 @@ export class Images {
     const work = async (): Promise<Image> => {
       // Another call may have brought it in while this one waited.
       const found = isAsked ? undefined : await this.catalog.find(source, platform);
-      return found ?? this.pullAlone(source, platform, request);
+      if (found !== undefined) return found;
+      return this.clients.using(request.env, (client) =>
+        this.pullAlone(client, source, platform, request),
+      );
     };
     return this.pulls.run(nameOfSource(source), work, request.signal);
   }
@@ -222,10 +228,10 @@ export class Images {
    * @throws E_IMAGE_NOT_FOUND for `nameOrId`, E_CANCELLED
    */
   verify(request: VerifyRequest): Promise<VerifyResult> {
-    const { layout, snapshots, layers, catalog, garbage, client, limits } = this;
+    const { layout, snapshots, layers, catalog, garbage, limits } = this;
     const usersOfChain = (chainId: Digest): readonly string[] => this.users.ofChain(chainId);
-    const store = { layout, snapshots, layers, catalog, garbage, client, limits, usersOfChain };
-    return verifyStore(store, request);
+    const store = { layout, snapshots, layers, catalog, garbage, limits, usersOfChain };
+    return this.clients.using(request.env, (client) => verifyStore({ ...store, client }, request));
   }
 
   /** The folders of an image's layers from the top, as `lowerdir` of overlayfs wants them. */
@@ -259,12 +265,13 @@ export class Images {
   }
 
   private async pullAlone(
+    client: RegistryClient,
     source: OriginSource,
     platform: Platform | undefined,
     { signal, onProgress = () => undefined }: PullRequest,
   ): Promise<Image> {
     const name = shownName(source);
-    const { client, layout, layers } = this;
+    const { layout, layers } = this;
     const lease = this.garbage.lease();
     try {
       const origin = await openOrigin(source, { client, name, scratch: this.snapshots.folder });

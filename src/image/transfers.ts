@@ -22,6 +22,7 @@ import { isImageEntry } from './platforms.ts';
 import { bringIn } from './pull.ts';
 import { pushImage } from './push.ts';
 import type { RegistryClient } from './registry/client.ts';
+import type { RegistryClients } from './registry/clients.ts';
 import {
   type ArchiveFormat,
   type SavedArtifact,
@@ -39,6 +40,8 @@ import type { Origin } from './source/origin.ts';
 import { type StoredImage, collectPlatform, collectStored } from './stored-image.ts';
 import type { TarResult } from './tar/tar-file.ts';
 
+type Env = Readonly<Record<string, string | undefined>>;
+
 /** The parts of the image room that transfers work on. */
 export interface TransferParts {
   readonly layout: ImageLayout;
@@ -46,7 +49,7 @@ export interface TransferParts {
   readonly catalog: Catalog;
   readonly layers: LayerStore;
   readonly garbage: Garbage;
-  readonly client: RegistryClient;
+  readonly clients: RegistryClients;
   /** Where archives may be unpacked for the time of an import. */
   readonly scratch: string;
 }
@@ -85,6 +88,8 @@ export interface PushRequest {
   /** Only the image for this platform. */
   readonly platform: string | undefined;
   readonly chunkBytes?: number;
+  /** As in `PullRequest`. */
+  readonly env?: Env | undefined;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: PushProgress) => void;
 }
@@ -93,6 +98,8 @@ export interface LockRequest {
   /** A source, its path absolute. */
   readonly image: string;
   readonly platforms: readonly string[];
+  /** As in `PullRequest`. */
+  readonly env?: Env | undefined;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: PullProgress) => void;
 }
@@ -109,14 +116,11 @@ export class Transfers {
   }
 
   /** The digest that the source of `image` has for its name; what it names is not fetched. @throws E_IMAGE_… */
-  async resolve(image: string, signal: AbortSignal): Promise<Digest> {
-    const origin = await this.openOrigin(image);
-    try {
+  resolve(image: string, signal: AbortSignal, env?: Env): Promise<Digest> {
+    return this.reading(image, env, async (origin) => {
       const { descriptor } = await origin.resolve({ signal, onRetry: () => undefined });
       return descriptor.digest;
-    } finally {
-      await origin.close();
-    }
+    });
   }
 
   /** Gives an image a further name. @throws E_IMAGE_NOT_FOUND, E_IMAGE_REFERENCE */
@@ -191,16 +195,16 @@ export class Transfers {
    * @throws E_IMAGE_NOT_FOUND, E_IMAGE_PLATFORM, E_IMAGE_DENIED, E_IMAGE_REGISTRY, E_IMAGE_STORE, E_CANCELLED
    */
   async push(request: PushRequest): Promise<Descriptor> {
-    const { layout, client, garbage } = this.parts;
-    const { signal, onProgress, chunkBytes = CHUNK_BYTES } = request;
+    const { layout, clients, garbage } = this.parts;
+    const { env, signal, onProgress, chunkBytes = CHUNK_BYTES } = request;
     const reference = parseReference(request.destination);
     const lease = garbage.lease();
     try {
       const stored = await this.collectForPush(request);
       await lease.protect([...stored.documents, ...stored.blobs].map(({ digest }) => digest));
       const findMount = await this.findMounts(reference);
-      const context = { layout, client, reference, findMount, chunkBytes, signal, onProgress };
-      return await pushImage(stored, context);
+      const context = { layout, reference, findMount, chunkBytes, signal, onProgress };
+      return await clients.using(env, (client) => pushImage(stored, { ...context, client }));
     } finally {
       lease.release();
     }
@@ -212,18 +216,15 @@ export class Transfers {
    */
   async lock(request: LockRequest): Promise<LockedImage> {
     const { layout, layers, garbage } = this.parts;
-    const { image, platforms, signal, onProgress } = request;
+    const { image, platforms, env, signal, onProgress } = request;
     const name = shownName(parseLocalSource(image));
     const lease = garbage.lease();
     try {
-      const origin = await this.openOrigin(image);
-      try {
+      return await this.reading(image, env, (origin) => {
         const context = { layout, layers, lease, origin, name, signal, onProgress };
         const wanted = platforms.map((text) => (text === '' ? undefined : parsePlatform(text)));
-        return await lockImage(context, wanted);
-      } finally {
-        await origin.close();
-      }
+        return lockImage(context, wanted);
+      });
     } finally {
       lease.release();
     }
@@ -286,8 +287,23 @@ export class Transfers {
     return (digest) => holders.get(digest);
   }
 
-  private openOrigin(image: string): Promise<Origin> {
-    const { client, scratch } = this.parts;
+  private reading<T>(
+    image: string,
+    env: Env | undefined,
+    work: (origin: Origin) => Promise<T>,
+  ): Promise<T> {
+    return this.parts.clients.using(env, async (client) => {
+      const origin = await this.openOrigin(image, client);
+      try {
+        return await work(origin);
+      } finally {
+        await origin.close();
+      }
+    });
+  }
+
+  private openOrigin(image: string, client: RegistryClient): Promise<Origin> {
+    const { scratch } = this.parts;
     const source = parseLocalSource(image);
     if (source.kind !== 'rootfs') {
       return openOrigin(source, { client, name: shownName(source), scratch });

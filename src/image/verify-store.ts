@@ -19,6 +19,8 @@ export interface VerifyRequest {
   readonly nameOrId?: string | undefined;
   /** Whether what is damaged is fetched again. */
   readonly repairs: boolean;
+  /** As in `PullRequest`. */
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   readonly signal: AbortSignal;
   readonly onProgress?: ((progress: VerifyProgress) => void) | undefined;
 }

@@ -104,11 +104,12 @@ function imageHandlers({ images, events }: Rooms): Part<'image'> {
     for (const name of names) events.tell({ kind: 'image', action, name });
   };
   return {
-    'image.pull': async ({ image, platform, policy }, call) => {
+    'image.pull': async ({ image, platform, policy, environment: env }, call) => {
       const pulled = await images.pull({
         source: parseImageSource(image),
         platform,
         policy,
+        env,
         signal: call.signal,
         onProgress: (progress) => void call.send(progress).catch(() => undefined),
       });

@@ -13,6 +13,7 @@ export interface ImagesPort {
     readonly source: ImageSource;
     readonly platform: string | undefined;
     readonly policy: PullPolicyName;
+    readonly env: Readonly<Record<string, string>>;
     readonly signal: AbortSignal;
     readonly onProgress: (progress: PullProgress) => void;
   }): Promise<Image>;
@@ -31,6 +32,7 @@ export interface ImagesPort {
   verify(request: {
     readonly nameOrId: string | undefined;
     readonly repairs: boolean;
+    readonly env: Readonly<Record<string, string>>;
     readonly signal: AbortSignal;
     readonly onProgress: (progress: VerifyProgress) => void;
   }): Promise<VerifyReport>;

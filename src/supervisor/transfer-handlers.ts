@@ -14,8 +14,8 @@ export function transferHandlers(rooms: Rooms): Pick<Handlers, keyof ImageCalls>
   };
   return {
     'image.inspect': ({ image, platform }) => images.details(image, platform),
-    'image.resolve': async ({ image }, { signal }) => ({
-      digest: await transfers.resolve(image, signal),
+    'image.resolve': async ({ image, environment: env }, { signal }) => ({
+      digest: await transfers.resolve(image, signal, env),
     }),
     'image.tag': async ({ image, name }) => {
       const tagged = await transfers.tag(image, name);
@@ -28,16 +28,18 @@ export function transferHandlers(rooms: Rooms): Pick<Handlers, keyof ImageCalls>
       for (const image of loaded) tell('pull', image.names);
       return { images: loaded };
     },
-    'image.push': async ({ image, destination, platform }, call) => {
+    'image.push': async ({ image, destination, platform, environment: env }, call) => {
       const onProgress = sending(call);
       const { signal } = call;
-      const request = { image, destination, platform, signal, onProgress };
+      const request = { image, destination, platform, env, signal, onProgress };
       const { digest, size } = await transfers.push(request);
       tell('push', [destination]);
       return { digest, sizeBytes: size };
     },
-    'image.lock': ({ image, platforms }, call) =>
-      transfers.lock({ image, platforms, signal: call.signal, onProgress: sending(call) }),
+    'image.lock': ({ image, platforms, environment: env }, call) => {
+      const { signal } = call;
+      return transfers.lock({ image, platforms, env, signal, onProgress: sending(call) });
+    },
     'project.export': (params, call) => {
       const send = sending(call);
       const onBytes = (currentBytes: number): void => send({ kind: 'bytes', currentBytes });
@@ -55,13 +57,13 @@ export function transferHandlers(rooms: Rooms): Pick<Handlers, keyof ImageCalls>
       logIn({ server, login }, { env, signal }),
     'registry.logout': ({ server, environment: env }, { signal }) =>
       logOut(server, { env, signal }),
-    'image.verify': async ({ images: names, repairs }, call) => {
+    'image.verify': async ({ images: names, repairs, environment: env }, call) => {
       const { signal } = call;
       const onProgress = sending(call);
       const wanted = names.length === 0 ? [undefined] : names;
       const reports: VerifyReport[] = [];
       for (const nameOrId of wanted) {
-        reports.push(await images.verify({ nameOrId, repairs, signal, onProgress }));
+        reports.push(await images.verify({ nameOrId, repairs, env, signal, onProgress }));
       }
       return mergeReports(reports);
     },

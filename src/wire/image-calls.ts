@@ -9,6 +9,9 @@ interface Call<Params, Result, CallEvent = never> {
   readonly event: CallEvent;
 }
 
+/** Of the command that calls: proxies, credentials and settings of registries are those of its user and shell. */
+export type CallerEnvironment = Readonly<Record<string, string>>;
+
 /** An image with its documents as they are stored. */
 export interface ImageDetails {
   readonly image: Image;
@@ -74,7 +77,10 @@ export interface ImageCalls {
     ImageDetails
   >;
   /** What the source says the image's name stands for now; nothing but that is fetched. @throws E_IMAGE_… */
-  'image.resolve': Call<{ readonly image: string }, { readonly digest: string }>;
+  'image.resolve': Call<
+    { readonly image: string; readonly environment: CallerEnvironment },
+    { readonly digest: string }
+  >;
   'image.tag': Call<{ readonly image: string; readonly name: string }, Image>;
   'image.load': Call<
     { readonly path: string; readonly platform: string | undefined },
@@ -97,13 +103,18 @@ export interface ImageCalls {
       readonly image: string;
       readonly destination: string;
       readonly platform: string | undefined;
+      readonly environment: CallerEnvironment;
     },
     { readonly digest: string; readonly sizeBytes: number },
     PushProgress
   >;
   /** What an image is at its source now, for each of the platforms; empty: for this machine. */
   'image.lock': Call<
-    { readonly image: string; readonly platforms: readonly string[] },
+    {
+      readonly image: string;
+      readonly platforms: readonly string[];
+      readonly environment: CallerEnvironment;
+    },
     LockedImage,
     PullProgress
   >;
@@ -132,18 +143,21 @@ export interface ImageCalls {
     {
       readonly server: string;
       readonly login: { readonly username: string; readonly password: string } | undefined;
-      /** Of the command: where files and helpers are. */
-      readonly environment: Readonly<Record<string, string>>;
+      readonly environment: CallerEnvironment;
     },
     { readonly domain: string; readonly path: string; readonly helper: string | undefined }
   >;
   'registry.logout': Call<
-    { readonly server: string; readonly environment: Readonly<Record<string, string>> },
+    { readonly server: string; readonly environment: CallerEnvironment },
     { readonly domain: string; readonly wasKnown: boolean }
   >;
   /** Hashes everything anew; `repairs`: fetches again what is damaged. */
   'image.verify': Call<
-    { readonly images: readonly string[]; readonly repairs: boolean },
+    {
+      readonly images: readonly string[];
+      readonly repairs: boolean;
+      readonly environment: CallerEnvironment;
+    },
     VerifyReport,
     { readonly kind: 'document' | 'layer'; readonly digest: string }
   >;

@@ -6,7 +6,10 @@ type Params<M extends keyof ImageCalls> = ImageCalls[M]['params'];
 /** What the calls of `image-calls.ts` take. */
 export const IMAGE_PARAM_SHAPES: { readonly [M in keyof ImageCalls]: Shape<Params<M>> } = {
   'image.inspect': objectOf<Params<'image.inspect'>>({ image: text, platform: optional(text) }),
-  'image.resolve': objectOf<Params<'image.resolve'>>({ image: text }),
+  'image.resolve': objectOf<Params<'image.resolve'>>({
+    image: text,
+    environment: mapOf(text),
+  }),
   'image.tag': objectOf<Params<'image.tag'>>({ image: text, name: text }),
   'image.load': objectOf<Params<'image.load'>>({ path: text, platform: optional(text) }),
   'image.save': objectOf<Params<'image.save'>>({
@@ -19,8 +22,13 @@ export const IMAGE_PARAM_SHAPES: { readonly [M in keyof ImageCalls]: Shape<Param
     image: text,
     destination: text,
     platform: optional(text),
+    environment: mapOf(text),
   }),
-  'image.lock': objectOf<Params<'image.lock'>>({ image: text, platforms: listOf(text) }),
+  'image.lock': objectOf<Params<'image.lock'>>({
+    image: text,
+    platforms: listOf(text),
+    environment: mapOf(text),
+  }),
   'project.export': objectOf<Params<'project.export'>>({
     path: text,
     name: text,
@@ -52,5 +60,9 @@ export const IMAGE_PARAM_SHAPES: { readonly [M in keyof ImageCalls]: Shape<Param
     server: text,
     environment: mapOf(text),
   }),
-  'image.verify': objectOf<Params<'image.verify'>>({ images: listOf(text), repairs: flag }),
+  'image.verify': objectOf<Params<'image.verify'>>({
+    images: listOf(text),
+    repairs: flag,
+    environment: mapOf(text),
+  }),
 };

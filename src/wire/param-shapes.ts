@@ -47,6 +47,7 @@ export const PARAM_SHAPES: { readonly [M in MethodName]: Shape<Params<M>> } = {
     image: text,
     platform: optional(text),
     policy: oneOf('always', 'missing', 'never'),
+    environment: mapOf(text),
   }),
   'image.find': objectOf<Params<'image.find'>>({ image: text, platform: optional(text) }),
   'image.list': none,

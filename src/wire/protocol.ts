@@ -3,7 +3,7 @@ import type { Event } from '../model/event.ts';
 import type { Image } from '../model/image.ts';
 import type { PullProgress } from '../model/pull-progress.ts';
 import type { Timeline } from '../model/timeline.ts';
-import type { ImageCalls } from './image-calls.ts';
+import type { CallerEnvironment, ImageCalls } from './image-calls.ts';
 import type { PruneCalls } from './prune-calls.ts';
 import type { Network, NetworkConfig, Volume, VolumeConfig } from '../model/network.ts';
 
@@ -139,6 +139,7 @@ export interface Methods extends ImageCalls, PruneCalls {
       readonly image: string;
       readonly platform: string | undefined;
       readonly policy: PullPolicyName;
+      readonly environment: CallerEnvironment;
     },
     Image,
     PullProgress

@@ -42,7 +42,8 @@ async function resolve(image: string, session: Session): Promise<string> {
   const name = formatReference(reference);
   const client = await session.supervisor();
   const { signal } = session;
-  const { digest } = await client.call('image.resolve', { image: name }, { signal });
+  const params = { image: name, environment: client.environment };
+  const { digest } = await client.call('image.resolve', params, { signal });
   return `${name}@${digest}`;
 }
 

@@ -24,7 +24,7 @@ export const imageVerifyCommand: CommandDefinition = {
     try {
       const report = await client.call(
         'image.verify',
-        { images, repairs: !options.flag('no-repair') },
+        { images, repairs: !options.flag('no-repair'), environment: client.environment },
         {
           signal: session.signal,
           onEvent: ({ digest }) =>

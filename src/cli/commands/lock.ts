@@ -114,7 +114,8 @@ async function lockAll(
     const id = `Image ${image}`;
     view.show({ id, status: 'working', text: 'Locking' });
     try {
-      const locked = await client.call('image.lock', { image, platforms }, { signal });
+      const params = { image, platforms, environment: client.environment };
+      const locked = await client.call('image.lock', params, { signal });
       view.show({ id, status: 'done', text: 'Locked' });
       return [key, locked];
     } catch (error) {

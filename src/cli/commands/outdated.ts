@@ -49,7 +49,8 @@ export const outdatedCommand: CommandDefinition = {
     const rows = await Promise.all(
       usedImages(project, args).map(({ key, image, services }) =>
         places.run(async (): Promise<Row> => {
-          const { digest } = await client.call('image.resolve', { image }, { signal });
+          const { environment } = client;
+          const { digest } = await client.call('image.resolve', { image, environment }, { signal });
           const locked = lock.images[key]?.digest;
           return {
             Image: familiarName(key),

@@ -20,7 +20,7 @@ export async function pullImage(
   view.show({ id, status: 'working', text: 'Pulling' });
   const pulled = await client.call(
     'image.pull',
-    { image, platform, policy },
+    { image, platform, policy, environment: client.environment },
     {
       signal,
       onEvent(progress) {

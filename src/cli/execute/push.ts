@@ -18,7 +18,7 @@ export async function pushImage(
   view.show({ id, status: 'working', text: 'Pushing' });
   const pushed = await client.call(
     'image.push',
-    { ...request },
+    { ...request, environment: client.environment },
     {
       signal,
       onEvent(progress) {

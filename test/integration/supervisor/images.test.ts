@@ -63,7 +63,7 @@ describe('an image', () => {
     });
     await expect(create).rejects.toMatchObject({ code: 'E_IMAGE_NOT_FOUND' });
     const progress: string[] = [];
-    const params = { image, platform: undefined, policy: 'missing' } as const;
+    const params = { image, platform: undefined, policy: 'missing', environment: {} } as const;
     const pulled = await home.call('image.pull', params, {
       onEvent: ({ kind }) => progress.push(kind),
     });
@@ -113,13 +113,23 @@ describe('an image', () => {
     expect(pruned.deleted).toEqual([]);
     await home.call('container.remove', { container: 'box', force: true, volumes: true });
     expect((await remove()).deleted).toHaveLength(1);
-    await home.call('image.pull', { image, platform: undefined, policy: 'missing' });
+    await home.call('image.pull', {
+      image,
+      platform: undefined,
+      policy: 'missing',
+      environment: {},
+    });
   });
 
   test('is never removed between being found for a container and being named by its record', async () => {
     let made = 0;
     for (let round = 0; round < 24; round += 1) {
-      await home.call('image.pull', { image, platform: undefined, policy: 'missing' });
+      await home.call('image.pull', {
+        image,
+        platform: undefined,
+        policy: 'missing',
+        environment: {},
+      });
       const creating = home
         .call('container.create', { config: boxConfig('racer'), inheritVolumesOf: undefined })
         .catch((error: unknown) => error);
@@ -142,7 +152,12 @@ describe('an image', () => {
       await home.call('container.remove', { container: 'racer', force: true, volumes: true });
     }
     expect(made).toBeGreaterThan(0);
-    await home.call('image.pull', { image, platform: undefined, policy: 'missing' });
+    await home.call('image.pull', {
+      image,
+      platform: undefined,
+      policy: 'missing',
+      environment: {},
+    });
   });
 
   test('many containers of it fill one volume once', async () => {
