@@ -6,6 +6,7 @@ import { writeText } from './write-text.ts';
 const ENTER: ReadonlySet<string> = new Set(['\r', '\n']);
 const INTERRUPT = '\u0003';
 const END_OF_INPUT = '\u0004';
+const ERASE_LINE = '\u0015';
 const ERASE: ReadonlySet<string> = new Set(['\u007f', '\b']);
 
 /**
@@ -22,13 +23,22 @@ export async function promptLine(
   const echo = (text: string): void => void writeText(stream, text);
   echo(question);
   stdin.terminal?.setRawMode(true);
+  let rest = '';
   try {
     let line = '';
     for await (const chunk of stdin.stream.iterator({ destroyOnReturn: false })) {
-      for (const key of String(chunk)) {
-        if (ENTER.has(key)) return line;
+      const keys = Array.from(String(chunk));
+      for (const [at, key] of keys.entries()) {
+        if (ENTER.has(key)) {
+          // Both answers may have been pasted at once.
+          rest = keys.slice(at + 1).join('');
+          return line;
+        }
         if (key === INTERRUPT || (key === END_OF_INPUT && line === '')) throw cancelled(undefined);
-        if (ERASE.has(key)) {
+        if (key === ERASE_LINE) {
+          if (options.isShown) echo('\b \b'.repeat(line.length));
+          line = '';
+        } else if (ERASE.has(key)) {
           if (line !== '' && options.isShown) echo('\b \b');
           line = line.slice(0, -1);
         } else if (key >= ' ') {
@@ -41,6 +51,7 @@ export async function promptLine(
   } finally {
     stdin.terminal?.setRawMode(false);
     echo('\n');
+    if (rest !== '') stdin.stream.unshift(Buffer.from(rest));
   }
 }
 

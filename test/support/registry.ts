@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Certificate } from './certificate.ts';
 import { eventually } from './eventually.ts';
 import { freePort } from './ports.ts';
+import type { TokenServer } from './token-server.ts';
 
 /** A real registry server on loopback with a storage of its own. */
 export interface Registry {
@@ -19,6 +20,8 @@ export interface RegistryOptions {
   readonly user?: { readonly name: string; readonly password: string };
   /** It speaks TLS with this certificate. */
   readonly tls?: Certificate;
+  /** Whose tokens it takes. */
+  readonly tokens?: TokenServer;
 }
 
 /** Starts Debian's `docker-registry` and waits until it answers. */
@@ -38,8 +41,18 @@ export async function startRegistry({
     ...(user !== undefined && {
       auth: { htpasswd: { realm: 'test', path: join(folder, 'htpasswd') } },
     }),
+    ...(tokens !== undefined && {
+      auth: {
+        token: {
+          realm: tokens.realm,
+          service: tokens.service,
+          issuer: tokens.issuer,
+          rootcertbundle: tokens.certificate.certificate,
+        },
+      },
+    }),
   };
-  const isOpen = user === undefined;
+  const isOpen = user === undefined && tokens === undefined;
   if (user !== undefined) {
     const hash = hashPassword(user.password);
     await writeFile(join(folder, 'htpasswd'), `${user.name}:${hash}\n`);

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 import { OcupError, isOcupError } from '../../base/errors.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
 import type { Credential, Credentials } from './credentials.ts';
@@ -33,7 +35,7 @@ const MARGIN_MS = 5_000;
 
 /**
  * Finds the value of `Authorization` for requests to registries. Tokens are kept until they expire, one for
- * each repository, and never fetched twice at once.
+ * each repository and login, and never fetched twice at once.
  * @see distribution/distribution docs, "Token Authentication Specification"
  */
 export class Authenticator {
@@ -70,7 +72,7 @@ export class Authenticator {
     signal: AbortSignal,
   ): Promise<boolean> {
     const { challenges, authorization } = refusal;
-    await this.drop(tokenKey(access), authorization);
+    await this.drop(tokenKey(access, await this.find(access, signal)), authorization);
     const bearer = challenges.find((item) => item.scheme === 'bearer');
     const realm = bearer?.parameters['realm'];
     if (realm !== undefined) {
@@ -105,7 +107,7 @@ export class Authenticator {
     credential: Credential | undefined,
     signal: AbortSignal,
   ): Promise<string> {
-    const key = tokenKey(access);
+    const key = tokenKey(access, credential);
     for (;;) {
       const held = this.tokens.get(key);
       const asked = held ?? this.fetchToken(access, method, credential, signal);
@@ -217,8 +219,10 @@ function scopesOf({ repository, isPush, alsoPulls }: Access): string[] {
   return alsoPulls === undefined ? [own] : [own, `repository:${alsoPulls}:pull`];
 }
 
-function tokenKey(access: Access): string {
-  return [access.host.origin, ...scopesOf(access)].join(' ');
+/** A token is for whoever it was given to: another login, or none, gets another. */
+function tokenKey(access: Access, credential: Credential | undefined): string {
+  const who = createHash('sha256').update(JSON.stringify(credential ?? null));
+  return [access.host.origin, who.digest('hex'), ...scopesOf(access)].join(' ');
 }
 
 /** Credentials go to the token server: not in the clear when the registry itself is asked by HTTPS. */
