@@ -196,15 +196,25 @@ function describe(error: unknown): string {
   if (code === 'UND_ERR_BODY_TIMEOUT' || code === 'UND_ERR_HEADERS_TIMEOUT') {
     return 'it has been silent for too long';
   }
-  const text = messageOf(error);
+  if (code === 'ERR_SSL_WRONG_VERSION_NUMBER') return 'it does not speak TLS';
+  const text = withoutPlaces(messageOf(error));
   const status = /^Proxy response \((\d+)\)/.exec(text)?.[1];
   if (status === '407') return PROXY_DENIES;
   if (status !== undefined) return `it answers with status ${status}`;
   return text === '' ? (code ?? 'connection failed') : text;
 }
 
+/** OpenSSL says where in its sources something came up, between numbers. */
+function withoutPlaces(text: string): string {
+  const [line = ''] = text.split('\n');
+  return /:error:[^:]*:[^:]*:[^:]*:([^:]+):/.exec(line)?.[1] ?? line;
+}
+
 function hintFor(error: unknown, url: URL): string | undefined {
   const code = findErrorCode(error) ?? '';
+  if (url.protocol === 'https:' && code === 'ERR_SSL_WRONG_VERSION_NUMBER') {
+    return `If ${url.host} may be spoken to in the clear, add it to OCUP_INSECURE_REGISTRIES.`;
+  }
   if (
     url.protocol === 'https:' &&
     /^(ERR_SSL|ERR_TLS|CERT|SELF_SIGNED|DEPTH_ZERO|UNABLE)/.test(code)

@@ -151,6 +151,21 @@ describe('a proxy of SOCKS', () => {
     }
   });
 
+  test('leads to what may not speak TLS, which is told with what to do', async () => {
+    const proxy = await SocksProxy.start(portOf(plain));
+    try {
+      const failed = pull('registry.example/team/app:1', {
+        ALL_PROXY: `socks5://127.0.0.1:${proxy.port}`,
+      });
+      await expect(failed).rejects.toMatchObject({
+        message: expect.stringMatching(/: it does not speak TLS$/),
+        hint: 'If registry.example may be spoken to in the clear, add it to OCUP_INSECURE_REGISTRIES.',
+      });
+    } finally {
+      await proxy.stop();
+    }
+  });
+
   test('is told the user name and password of its address', async () => {
     const proxy = await SocksProxy.start(portOf(secured), { login });
     try {
