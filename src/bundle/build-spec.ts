@@ -15,7 +15,7 @@ import type { ResolvedUser } from './resolve-user.ts';
 import { buildResources } from './resources.ts';
 import { buildRlimits } from './rlimits.ts';
 import { DEFAULT_PROFILE } from './seccomp-default.ts';
-import { resolveSeccomp } from './seccomp.ts';
+import { resolveSeccomp, resolveSeccompOnce } from './seccomp.ts';
 import { parseSecurityOptions, type SecurityOptions } from './security-options.ts';
 import { buildSysctls } from './sysctls.ts';
 
@@ -151,7 +151,7 @@ function buildSeccomp(
   const isDefault = seccomp.kind === 'default';
   if (seccomp.kind === 'unconfined' || (isDefault && input.config.isPrivileged)) return undefined;
   if (seccomp.kind !== 'profile') {
-    return input.host.hasSeccomp ? resolveSeccomp(DEFAULT_PROFILE, context) : undefined;
+    return input.host.hasSeccomp ? resolveSeccompOnce(DEFAULT_PROFILE, context) : undefined;
   }
   if (input.seccompProfile === undefined) {
     throw new OcupError('E_BUNDLE_INVALID', `seccomp profile ${seccomp.path} was not read`);

@@ -29,6 +29,21 @@ function formatValue(value: unknown, indent: string): string {
   if (typeof value === 'bigint') return value.toString();
   if (Array.isArray(value)) return formatList(value, indent);
   if (!isObject(value)) return JSON.stringify(value ?? null);
+  return Object.isFrozen(value) ? formatFrozen(value, indent) : formatObject(value, indent);
+}
+
+/** Texts of frozen objects with their indentation: what is in them does not change, and is large. */
+const frozen = new WeakMap<object, { readonly indent: string; readonly text: string }>();
+
+function formatFrozen(value: Record<string, unknown>, indent: string): string {
+  const known = frozen.get(value);
+  if (known?.indent === indent) return known.text;
+  const text = formatObject(value, indent);
+  frozen.set(value, { indent, text });
+  return text;
+}
+
+function formatObject(value: Record<string, unknown>, indent: string): string {
   const inner = `${indent}  `;
   const members = Object.keys(value)
     .filter((key) => value[key] !== undefined)

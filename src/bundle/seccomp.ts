@@ -15,6 +15,24 @@ export interface SeccompContext {
   readonly host: Pick<SpecHost, 'architecture' | 'kernelVersion'>;
 }
 
+/** Resolved profiles by what they were held against, so many of each profile. */
+const MAX_RESOLVED = 16;
+const resolved = new WeakMap<SeccompProfile, Map<string, Seccomp>>();
+
+/** `resolveSeccomp` for a profile that is used again and again: the same frozen object for the same context. */
+export function resolveSeccompOnce(profile: SeccompProfile, context: SeccompContext): Seccomp {
+  const { capabilities, host } = context;
+  const key = JSON.stringify([capabilities, host.architecture, host.kernelVersion]);
+  const known = resolved.get(profile) ?? new Map<string, Seccomp>();
+  resolved.set(profile, known);
+  const found = known.get(key);
+  if (found !== undefined) return found;
+  if (known.size >= MAX_RESOLVED) known.clear();
+  const made = Object.freeze(resolveSeccomp(profile, context));
+  known.set(key, made);
+  return made;
+}
+
 /** The profile as a runtime takes it: the rules that hold here, those without arguments put together. */
 export function resolveSeccomp(profile: SeccompProfile, context: SeccompContext): Seccomp {
   const rules = profile.rules.filter((rule) => isRuleActive(rule, context));

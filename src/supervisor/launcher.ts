@@ -1,5 +1,4 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { isOcupError, OcupError } from '../base/errors.ts';
 import { KeyedMutex } from '../base/keyed-mutex.ts';
 import { Scope } from '../base/scope.ts';
@@ -7,6 +6,7 @@ import { Semaphore } from '../base/semaphore.ts';
 import type { EndpointState, PublishedPort } from '../model/container.ts';
 import type { SpecHost } from '../model/spec-host.ts';
 import type { CopyRoot } from '../native/copy-process.ts';
+import { removeTree } from '../native/trees.ts';
 import type { ConnectRequest } from '../network/connections.ts';
 import type { Networks } from '../network/networks.ts';
 import type { ShimConfig, ShimExit, ShimReady } from '../wire/shim.ts';
@@ -109,7 +109,7 @@ export class Launcher {
       const hostname = hostnameOf(record, this.options.join);
       await using scope = new Scope();
       await this.makeFolders(record, paths, hostname);
-      scope.defer(() => rm(paths.runFolder, { recursive: true, force: true }));
+      scope.defer(() => removeFolder(paths.runFolder));
       const ready = await this.makeContainer(record, paths);
       if ('error' in ready) throw startError(record, ready.error);
       scope.defer(() => this.endContainer(record));
@@ -133,7 +133,7 @@ export class Launcher {
   async release(record: ContainerRecord): Promise<void> {
     const { id } = record;
     await using scope = new Scope();
-    scope.defer(() => rm(this.paths(id).runFolder, { recursive: true, force: true }));
+    scope.defer(() => removeFolder(this.paths(id).runFolder));
     scope.defer(() => this.options.networks.disconnect(id));
     await this.endContainer(record);
   }
@@ -266,6 +266,10 @@ export function connectRequest(
     previous: now.endpoints,
     previousPorts: now.ports,
   };
+}
+
+async function removeFolder(path: string): Promise<void> {
+  await removeTree(path);
 }
 
 function startError(

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { replaceFile, writeFileAtomic } from '../base/atomic-file.ts';
 import { findErrno, isOcupError, messageOf } from '../base/errors.ts';
 import { listOf, objectOf, parseShape, text } from '../base/shape.ts';
-import { spreadSubfolders } from '../native/trees.ts';
+import { removeTree, spreadSubfolders } from '../native/trees.ts';
 import { type Life, LIFE_AT_CREATION } from './life.ts';
 import { type ContainerRecord, parseRecord, parseRecordJson, parseState } from './record.ts';
 
@@ -116,7 +116,7 @@ export class RecordStore {
     } catch (error) {
       if (findErrno(error) !== 'ENOENT') throw error;
     }
-    await rm(trash, { recursive: true, force: true });
+    await removeTree(trash);
   }
 
   private async loadOne(

@@ -58,6 +58,8 @@ const REQUEST_TIMEOUT_MS = 10_000;
 /** How long a caller that has its answer may stay. */
 const LINGER_TIMEOUT_MS = 5_000;
 const MAX_REQUEST_BYTES = 16 * 1024 * 1024;
+/** Why a call is aborted; made once, since every connection ends so. */
+const HANG_UP = new OcupError('E_CANCELLED', 'the caller hung up');
 
 /**
  * Answers calls on `server` as `protocol.ts` describes. A damaged request gets an error and ends only its
@@ -99,7 +101,7 @@ class Connection {
     this.options = options;
     this.chunks = readChunks(socket);
     this.writer = new LineWriter(socket);
-    socket.once('close', () => this.hangUp.abort());
+    socket.once('close', () => this.hangUp.abort(HANG_UP));
   }
 
   async serve(): Promise<void> {
