@@ -1,7 +1,10 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { eventually } from '../support/eventually.ts';
 import { OcupHome } from '../support/ocup.ts';
 
 // `deaf` is PID 1 without a handler and without children; `shell` is one with a child that handles the signal;
@@ -21,7 +24,14 @@ services:
     image: "rootfs:/"
     command: ["sh", "-c", "trap 'sleep 1; echo bye; exit 0' TERM; echo ready; while :; do sleep 0.1; done"]
     stop_grace_period: 20s
+  stubborn:
+    image: "rootfs:/"
+    command: ["sh", "-c", "trap 'echo heard' TERM; echo ready; while :; do sleep 0.1; done"]
+    stop_grace_period: 10m
+    profiles: [stubborn]
 `;
+
+const OCUP = resolve(import.meta.dirname, '../../bin/ocup');
 
 describe('stop', () => {
   const home = new OcupHome();
@@ -63,5 +73,25 @@ describe('stop', () => {
   test('one that has a handler gets its grace period', async () => {
     const { logs } = await stop('polite');
     expect(logs).toContain('bye');
+  });
+
+  test('Ctrl-C ends an attached up in order, a second one at once', async () => {
+    const env = { ...process.env, ...home.env, NODE_OPTIONS: '', NO_COLOR: '1' };
+    const args = ['up', '--no-deps', 'stubborn'];
+    const up = spawn(OCUP, args, { cwd: project, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    for (const stream of [up.stdout, up.stderr]) {
+      stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    }
+    const says = (text: string) => eventually(() => output.includes(text), 10_000, text);
+    const closed = once(up, 'close');
+    await says('ready');
+    up.kill('SIGINT');
+    await says('Gracefully Stopping... press Ctrl+C again to force');
+    await says('heard');
+    up.kill('SIGINT');
+    expect(await closed).toEqual([130, null]);
+    const states = ['ps', '-a', '--format', '{{.State}} {{.ExitCode}}', 'stubborn'];
+    expect((await home.succeed(states, { cwd: project })).stdout).toBe('exited 137\n');
   });
 });
