@@ -14,7 +14,8 @@ export class LastView {
   of(record: ContainerRecord, life: Life, health: Probed): Container {
     const parts = [record, life, health.probes];
     if (this.view === undefined || parts.some((part, index) => part !== this.madeOf[index])) {
-      this.view = toContainer(record, life, health);
+      // Frozen, so that its JSON is made once.
+      this.view = Object.freeze(toContainer(record, life, health));
       this.madeOf = parts;
     }
     return this.view;

@@ -15,9 +15,14 @@ export class LineWriter {
   }
 
   /** Resolves when there is room for more. @throws E_WIRE_CLOSED when the other side has hung up */
-  async write(message: unknown): Promise<void> {
+  write(message: unknown): Promise<void> {
+    return this.writeText(JSON.stringify(message));
+  }
+
+  /** The same for JSON. */
+  async writeText(text: string): Promise<void> {
     if (this.socket.destroyed) throw hungUp();
-    this.held += `${JSON.stringify(message)}\n`;
+    this.held += `${text}\n`;
     if (this.held.length >= BATCH_LENGTH) {
       await this.flush();
     } else if (!this.isFlushDue) {

@@ -4,6 +4,7 @@ import { LineSplitter } from '../base/lines.ts';
 import { parseShape, type Shape } from '../base/shape.ts';
 import { FRAME } from './frames.ts';
 import { type FrameStream, frameStream, readChunks } from './frame-stream.ts';
+import { jsonText } from './json-text.ts';
 import { LineWriter } from './line-writer.ts';
 import { PARAM_SHAPES, STREAM_PARAM_SHAPES } from './param-shapes.ts';
 import type {
@@ -137,7 +138,7 @@ class Connection {
   private async dispatch(request: Request): Promise<void> {
     const { method, params } = request;
     if (isKeyOf(PARAM_SHAPES, method)) {
-      await this.writer.write({ result: await this.answer(method, params) });
+      await this.writer.writeText(`{"result":${jsonText(await this.answer(method, params))}}`);
       await this.writer.flush();
     } else if (isKeyOf(STREAM_PARAM_SHAPES, method)) {
       await this.answerStream(method, params, this.options.streams[method]);
