@@ -174,6 +174,7 @@ describe('the log', () => {
       command: 'seq 1 40000',
     });
     await eventually(() => statSync(join(disk.path, 'log')).size > 900_000, 10_000);
+    await sleep(500); // until it is full
     process.kill(shim.pid, 'SIGKILL');
     expect(await shim.watch()).toMatchObject({ exitCode: 137 });
     const log = shim.log();
