@@ -160,6 +160,7 @@
         'native/shim/event_loop.cc',
         'native/shim/exec_session.cc',
         'native/shim/exit_record.cc',
+        'native/shim/journal.cc',
         'native/shim/log_writer.cc',
         'native/shim/main.cc',
         'native/shim/process_io.cc',

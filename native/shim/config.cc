@@ -47,6 +47,7 @@ ShimConfig read_config(const std::string& path) {
   if (const auto bytes = root.find("logMaxBytes")) config.log_max_bytes = bytes->natural();
   if (const auto files = root.find("logMaxFiles")) config.log_max_files = files->natural(10000);
   config.log_max_files = std::max<uint64_t>(config.log_max_files, 1);
+  if (root.find("journal")) config.journal = root.strings("journal");
   config.has_tty = root.boolean("hasTty", false);
   config.is_stdin_open = root.boolean("isStdinOpen", false);
   return config;

@@ -34,6 +34,8 @@ struct ShimConfig {
   /** 0: no limit. */
   uint64_t log_max_bytes = 0;
   uint64_t log_max_files = 1;
+  /** `NAME=value` of each entry for systemd's journal; empty: it gets none. */
+  std::vector<std::string> journal;
   bool has_tty = false;
   bool is_stdin_open = false;
 };

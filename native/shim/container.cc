@@ -35,6 +35,7 @@ Container::Container(EventLoop& loop, Reaper& reaper, RunFolder& folder, const S
       attachments_(loop, outputs_) {
   if (!config.log_path.empty()) {
     log_.emplace(config.log_path, config.log_max_bytes, config.log_max_files);
+    if (!config.journal.empty()) log_->copy_to(config.journal);
   }
 }
 

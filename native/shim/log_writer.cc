@@ -97,6 +97,7 @@ void LogWriter::add_record(Stream stream, char tag, std::string_view text) {
   }
   if (batch_.size() + length > kBatchBytes) flush();
   append(stream, tag, text);
+  if (journal_) journal_->send(stream, text, tag == 'P');
 }
 
 void LogWriter::append(Stream stream, char tag, std::string_view text) {

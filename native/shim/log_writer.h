@@ -2,10 +2,13 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/unique_fd.h"
+#include "shim/journal.h"
 #include "shim/streams.h"
 
 namespace ocup::shim {
@@ -22,6 +25,9 @@ class LogWriter {
  public:
   /** Appends to the file at `path`. `max_bytes` 0 never rotates. Throws SysError. */
   LogWriter(std::string path, uint64_t max_bytes, uint64_t max_files);
+
+  /** Hands each record to systemd's journal as well. */
+  void copy_to(const std::vector<std::string>& journal_fields) { journal_.emplace(journal_fields); }
 
   void write(Stream stream, std::string_view chunk);
   /** The stream has ended: its last line may lack the newline. */
@@ -52,6 +58,7 @@ class LogWriter {
   uint64_t max_bytes_;
   uint64_t max_files_;
   UniqueFd fd_;
+  std::optional<Journal> journal_;
   uint64_t size_ = 0;
   std::array<std::string, 2> held_;
   std::string batch_;

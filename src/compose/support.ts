@@ -62,6 +62,7 @@ export const SUPPORT: Readonly<Record<string, Support>> = {
     'ocup keeps all output in its own log',
     'json-file',
     'local',
+    'journald',
   ),
   'services.*.models': later,
   'services.*.networks.*.driver_opts': later,

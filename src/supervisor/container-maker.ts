@@ -165,4 +165,4 @@ async function warn({ host, logger }: MakerOptions, record: ContainerRecord): Pr
   for (const warning of warnings) logger.warn(`container ${config.name}: ${warning}`);
 }
 
-const KEPT_DRIVERS: ReadonlySet<string> = new Set(['local', 'json-file', 'none']);
+const KEPT_DRIVERS: ReadonlySet<string> = new Set(['local', 'json-file', 'none', 'journald']);

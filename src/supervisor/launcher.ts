@@ -13,6 +13,7 @@ import type { ShimConfig, ShimExit, ShimReady } from '../wire/shim.ts';
 import { type BundleContext, hostnameOf, joinsOthers, writeBundle } from './bundle-writer.ts';
 import { containerPaths, type ContainerPaths } from './container-paths.ts';
 import { writeEtcFiles, writeHosts } from './etc-files.ts';
+import { journalFields } from './journal.ts';
 import { logLimits } from './log-limits.ts';
 import {
   ensureMountSources,
@@ -217,6 +218,7 @@ export class Launcher {
       logPath: limits === undefined ? undefined : paths.log,
       logMaxBytes: limits?.maxBytes ?? 0,
       logMaxFiles: limits?.maxFiles ?? 0,
+      journal: journalFields(record),
       hasTty: config.hasTty,
       isStdinOpen: config.isStdinOpen,
     };

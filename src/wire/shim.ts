@@ -41,6 +41,8 @@ export interface ShimConfig {
   /** Rotation: a full log becomes `<log>.1`, and so on. */
   readonly logMaxBytes: number;
   readonly logMaxFiles: number;
+  /** `NAME=value` of each entry for systemd's journal, which gets what the log gets; undefined: it gets none. */
+  readonly journal: readonly string[] | undefined;
   readonly hasTty: boolean;
   readonly isStdinOpen: boolean;
 }

@@ -1,4 +1,5 @@
 import { ocupVersion } from '../../base/install-root.ts';
+import { hasJournal } from '../../host/journal.ts';
 import type { Project } from '../../model/project.ts';
 import { formatPlan } from '../../plan/format-plan.ts';
 import type { Plan, PlannedAction } from '../../plan/action.ts';
@@ -55,6 +56,7 @@ export interface UpPreparation {
 export async function prepareUp(session: Session, known: UpPreparation): Promise<Plan> {
   const { client, view, project, options, timeline } = known;
   const { signal } = session;
+  for (const warning of journalWarnings(project)) view.warn(warning);
   const startMs = timeNow();
   const observed = await observe(client, project.name, { project, signal });
   const first = planUp(project, observed, options);
@@ -75,6 +77,16 @@ export async function prepareUp(session: Session, known: UpPreparation): Promise
   const pulled = new Set(pulls.flatMap(pulledKey));
   timeline?.addWhole('plan', startMs, after);
   return planUp(project, { ...observed, images }, { ...options, pulled });
+}
+
+function journalWarnings({ services }: Project): string[] {
+  const names = services
+    .filter(({ container }) => container.logging?.driver === 'journald')
+    .map(({ name }) => `"${name}"`);
+  if (names.length === 0 || hasJournal()) return [];
+  return [
+    `this machine has no journal: the output of ${names.join(', ')} is kept in ocup's log alone`,
+  ];
 }
 
 function pulledKey(action: PlannedAction): string[] {

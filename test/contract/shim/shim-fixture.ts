@@ -103,7 +103,8 @@ export class TestShim implements AsyncDisposable {
       logPath: join(this.folder, 'log'),
       logMaxBytes: 0,
       logMaxFiles: 1,
-      hasTty: false,
+      journal: undefined,
+    hasTty: false,
       isStdinOpen: false,
       ...shimPart(options),
     };
