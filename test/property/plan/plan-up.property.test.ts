@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { ContainerState } from '../../../src/model/container.ts';
+import type { ContainerState, PreStartHook } from '../../../src/model/container.ts';
 import type { Project, Service } from '../../../src/model/project.ts';
 import { hasChanges, type Plan } from '../../../src/plan/action.ts';
 import { imageKey, type ObservedState } from '../../../src/plan/observed.ts';
@@ -20,6 +20,16 @@ const CONDITIONS = [
   'service_completed_successfully',
 ] as const;
 
+const someHook: fc.Arbitrary<PreStartHook> = fc.record({
+  command: fc.constant(['prepare']),
+  user: fc.constant(undefined),
+  isPrivileged: fc.constant(false),
+  workingDir: fc.constant(undefined),
+  environment: fc.constant({}),
+  image: fc.constantFrom(undefined, 'two:1', 'three:1'),
+  isPerReplica: fc.boolean(),
+});
+
 /** Service i depends only on services before it, so that there is no cycle in the project itself. */
 const someService = (index: number): fc.Arbitrary<Service> =>
   fc
@@ -30,17 +40,24 @@ const someService = (index: number): fc.Arbitrary<Service> =>
       dependsOn: fc.subarray(NAMES.slice(0, index)),
       condition: fc.constantFrom(...CONDITIONS),
       networks: fc.subarray(NETWORKS, { minLength: 1 }),
+      hooks: fc.array(someHook, { maxLength: 2 }),
     })
-    .map(({ image, value, scale, dependsOn, condition, networks }) =>
+    .map(({ image, value, scale, dependsOn, condition, networks, hooks }) =>
       service(NAMES[index]!, {
         scale,
         container: {
           image,
           environment: { VALUE: String(value) },
           networkMode: { kind: 'networks', endpoints: networks.map((name) => endpoint(name)) },
+          hooks: hooks.length === 0 ? undefined : { preStart: hooks, postStart: [], preStop: [] },
         },
         dependsOn: dependsOn.map((name) => ({ service: name, condition })),
-        canonical: { image, environment: { VALUE: String(value) }, networks },
+        canonical: {
+          image,
+          environment: { VALUE: String(value) },
+          networks,
+          pre_start: hooks.map((hook) => JSON.stringify(hook)),
+        },
       }),
     );
 
@@ -70,7 +87,7 @@ const someOptions: fc.Arbitrary<UpOptions> = fc
   .map((changes) => ({ ...OPTIONS, orphans: 'remove', ...changes }));
 
 const someStates = fc.array(
-  fc.constantFrom<ContainerState>('running', 'exited', 'paused', 'dead'),
+  fc.constantFrom<ContainerState>('running', 'exited', 'paused', 'dead', 'created'),
   {
     minLength: 15,
     maxLength: 15,
@@ -127,6 +144,27 @@ describe('planUp of any project', () => {
           for (const edge of action.dependsOn) expect(seen).toContain(edge.action);
           expect(seen).not.toContain(action.id);
           seen.add(action.id);
+        }
+      }),
+    );
+  });
+
+  test('starts nothing for the first time before its hooks have run', () => {
+    fc.assert(
+      fc.property(someProject, someProject, someStates, (first, second, states) => {
+        const before = disturbed(upOf(first, NOTHING), states);
+        const { actions } = planUp(second, before, { ...OPTIONS, orphans: 'remove' });
+        for (const start of actions) {
+          if (start.kind !== 'container.start') continue;
+          const old = before.containers.find(({ config }) => config.name === start.name);
+          const isRenewed = actions.some(({ id }) => id === `container.create ${start.name}`);
+          const hooks = second.services.find(({ name }) => name === start.service)?.container.hooks
+            ?.preStart;
+          const isOwn = hooks?.some(({ isPerReplica }) => isPerReplica) === true;
+          if (!isOwn || !(isRenewed || old?.state === 'created')) continue;
+          expect(start.dependsOn.map((edge) => edge.action)).toContain(
+            `container.prepare ${start.name}`,
+          );
         }
       }),
     );
