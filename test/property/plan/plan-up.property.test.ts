@@ -151,7 +151,9 @@ describe('planUp of any project', () => {
 
   test('starts nothing for the first time before its hooks have run', () => {
     fc.assert(
-      fc.property(someProject, someProject, someStates, (first, second, states) => {
+      fc.property(someProject, someProject, someStates, fc.boolean(), (...given) => {
+        const [first, other, states, isSame] = given;
+        const second = isSame ? first : other;
         const before = disturbed(upOf(first, NOTHING), states);
         const { actions } = planUp(second, before, { ...OPTIONS, orphans: 'remove' });
         for (const start of actions) {
