@@ -7,6 +7,7 @@ const TYPE = {
   getLink: 18,
   setLink: 19,
   newAddress: 20,
+  deleteAddress: 21,
   newRoute: 24,
   getRoute: 26,
 } as const;
@@ -207,6 +208,21 @@ export function addAddress(index: number, address: AddressBytes): Message {
       isV4
         ? attribute(ADDRESS_ATTRIBUTE.broadcast, broadcastOf(address))
         : attribute(ADDRESS_ATTRIBUTE.flags, u32(ADDRESS_NO_DAD)),
+    ]),
+  };
+}
+
+/** `ip address del ADDRESS dev INDEX` */
+export function removeAddress(index: number, address: AddressBytes): Message {
+  const family = address.bytes.length === 4 ? AF_INET : AF_INET6;
+  return {
+    type: TYPE.deleteAddress,
+    flags: 0,
+    body: Buffer.concat([
+      Buffer.from([family, address.prefixLength, 0, 0]),
+      u32(index),
+      attribute(ADDRESS_ATTRIBUTE.local, address.bytes),
+      attribute(ADDRESS_ATTRIBUTE.address, address.bytes),
     ]),
   };
 }

@@ -18,6 +18,7 @@ import {
   getLink,
   listLinks,
   listRoutes,
+  removeAddress,
   setLinkGroup,
   setUpBridge,
   setUpBridgePort,
@@ -142,6 +143,19 @@ export class Links implements Disposable {
 
   async setUpLoopback(): Promise<void> {
     await this.socket.request([setUpLink(LOOPBACK_INDEX, true)]);
+  }
+
+  /** Takes addresses from a link, and with them the routes to their networks. What is not there counts as taken. */
+  async removeAddresses(name: string, addresses: readonly AddressBytes[]): Promise<void> {
+    const link = await this.find(name);
+    if (link === undefined) return;
+    for (const address of addresses) {
+      try {
+        await this.requestIfThere([removeAddress(link.index, address)]);
+      } catch (error) {
+        if (findErrno(error) !== 'EADDRNOTAVAIL') throw error;
+      }
+    }
   }
 
   /** Removes a link; one that is not there counts as removed. */

@@ -12,6 +12,8 @@ const PAUSE_MS = 50;
  */
 export class LinkRemovals {
   private readonly names = new Set<string>();
+  /** What the kernel removes now. */
+  private readonly leaving = new Set<string>();
   private readonly logger: Logger;
   private readonly run: () => Promise<void>;
   private timer: NodeJS.Timeout | undefined;
@@ -21,13 +23,16 @@ export class LinkRemovals {
     this.run = coalesce(async () => {
       const names = [...this.names];
       this.names.clear();
-      await links.removeAll(names);
+      for (const name of names) this.leaving.add(name);
+      await links.removeAll(names).finally(() => {
+        for (const name of names) this.leaving.delete(name);
+      });
     });
   }
 
   /**
-   * Has links removed that nobody waits for: those of a container that has ended also go by themselves, with the last
-   * process in its network namespace.
+   * Has links removed that nobody waits for: those of a container that has ended, which also go by themselves with the
+   * last process in its network namespace, and bridges without addresses.
    */
   soon(names: readonly string[]): void {
     for (const name of names) this.names.add(name);
@@ -42,6 +47,11 @@ export class LinkRemovals {
   /** Has a link stay that `soon` was told of: its name is taken again. One that is being removed by now is not spared. */
   spare(name: string): void {
     this.names.delete(name);
+  }
+
+  /** Resolves once no link of that name is about to go, so that another can be made. */
+  async settled(name: string): Promise<void> {
+    if (this.names.has(name) || this.leaving.has(name)) await this.run();
   }
 
   /** Resolves once these are gone, and with them all that `soon` was told. @throws the kernel's error */

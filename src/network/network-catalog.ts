@@ -4,6 +4,7 @@ import { findErrno, messageOf, OcupError } from '../base/errors.ts';
 import { KeyedMutex } from '../base/keyed-mutex.ts';
 import type { Logger } from '../base/logger.ts';
 import type { NetworkConfig } from '../model/network.ts';
+import type { AddressBytes } from '../native/link-messages.ts';
 import type { Link, Links } from '../native/links.ts';
 import type { LinkRemovals } from './link-removals.ts';
 import { AddressBook } from './address-book.ts';
@@ -112,17 +113,23 @@ export class NetworkCatalog {
     });
   }
 
-  /** Removes the bridge, then the record. Nobody finds the network from the first moment on. */
+  /**
+   * Removes the record and frees the addresses; the bridge follows soon, since the kernel takes its time for that.
+   * Nobody finds the network from the first moment on.
+   */
   async remove(name: string): Promise<void> {
+    const { links, removals, folder } = this.options;
     const known = this.get(name);
+    const { bridge } = known.record;
     this.networks.delete(name);
     try {
-      await this.options.removals.now([known.record.bridge]);
-      await removeNetworkRecord(this.options.folder, name);
+      await removeNetworkRecord(folder, name);
     } catch (error) {
       this.networks.set(name, known);
       throw error;
     }
+    removals.soon([bridge]);
+    await links.removeAddresses(bridge, bridgeAddresses(known.record));
   }
 
   /** The bridge of a network, made again if it is gone, as after a restart of the machine. */
@@ -188,6 +195,7 @@ export class NetworkCatalog {
     const { name } = record.config;
     await writeNetworkRecord(folder, record);
     try {
+      await this.options.removals.settled(record.bridge);
       const bridge = await this.addBridge(record);
       if (await this.isSubnetLost(record, bridge)) {
         await links.remove(record.bridge);
@@ -224,10 +232,7 @@ export class NetworkCatalog {
         alias: formatLinkAlias(tag, { kind: 'network', id: record.id }),
         mac: parseMac(macOfAddress(ipv4.gateway)),
         mtu: mtuOf(record.config),
-        addresses: plansOf(record).map(({ gateway, subnet }) => ({
-          bytes: addressBytes(gateway),
-          prefixLength: subnet.prefixLength,
-        })),
+        addresses: bridgeAddresses(record),
       });
       await enableForwarding(record.config, record.plan.ipv6 !== undefined, this.options.logger);
       return link;
@@ -248,6 +253,13 @@ export class NetworkCatalog {
       ipv6: ipv6 === undefined ? undefined : new AddressBook(ipv6),
     });
   }
+}
+
+function bridgeAddresses(record: NetworkRecord): readonly AddressBytes[] {
+  return plansOf(record).map(({ gateway, subnet }) => ({
+    bytes: addressBytes(gateway),
+    prefixLength: subnet.prefixLength,
+  }));
 }
 
 /** The MTU that a network's options ask for. */

@@ -161,8 +161,24 @@ describe('a network', () => {
     await expect(supervisor.networks('remove', 'web')).rejects.toMatchObject({
       code: 'E_NETWORK_NOT_FOUND',
     });
-    expect(await lab.host.call('linkNames')).toEqual(before);
+    await waitForLinks(lab, before);
     expect(await lab.host.call('ruleset')).toBe('');
+  });
+
+  test('can be made again at once, with its bridge and subnet', async () => {
+    const config = {
+      ...networkConfig('web'),
+      driverOptions: { 'com.docker.network.bridge.name': 'again0' },
+    };
+    const subnets = new Set<string>();
+    for (let round = 0; round < 5; round += 1) {
+      subnets.add((await supervisor.networks('create', config)).subnet);
+      const { agent } = await join({ lab, supervisor }, `c${round}`, ['web']);
+      expect(await agent.call('linkNames')).toContain('eth0');
+      await supervisor.networks('disconnect', agent.id);
+      await supervisor.networks('remove', 'web');
+    }
+    expect(subnets.size).toBe(1);
   });
 
   test('is not taken from under a container that is being connected', async () => {
