@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { OcupError } from '../../base/errors.ts';
@@ -12,6 +12,8 @@ import { familiarName } from '../format/image-name.ts';
 import { pullEvent } from '../execute/pull.ts';
 import { absoluteImage } from '../image-path.ts';
 import type { Session } from '../session.ts';
+
+const FORGOTTEN_MS = 24 * 60 * 60 * 1000;
 
 export const imageTagCommand: CommandDefinition = {
   name: 'image tag',
@@ -165,9 +167,21 @@ async function inputPath(
 async function transferPath({ context }: Session, scope: Scope): Promise<string> {
   const folder = join(hostPaths(context.environment, context.uid).dataDir, 'transfers');
   await mkdir(folder, { recursive: true, mode: 0o700 });
+  await removeForgotten(folder, context.now());
   const path = join(folder, `${randomBytes(8).toString('hex')}.tar`);
   scope.defer(() => rm(path, { force: true }));
   return path;
+}
+
+/** What commands left that were killed: nobody needs a day for an archive. */
+async function removeForgotten(folder: string, nowMs: number): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const path = join(folder, name);
+    const found = await stat(path).catch(() => undefined);
+    if (found !== undefined && nowMs - found.mtimeMs > FORGOTTEN_MS) {
+      await rm(path, { force: true });
+    }
+  }
 }
 
 async function sendFile(session: Session, path: string): Promise<void> {
