@@ -160,8 +160,8 @@ async function startSupervisor(
   });
 }
 
-/** Buffers of a pull are garbage at once: a small young generation lets go of them some 25 MB earlier. */
-const SUPERVISOR_OPTIONS = ['--max-semi-space-size=4', '--expose-gc'];
+/** Buffers of a pull are garbage at once: a small young generation lets go of them some 30 MB earlier. */
+const SUPERVISOR_OPTIONS = ['--max-semi-space-size=2', '--expose-gc'];
 
 /** Whether the new process takes calls; false when it ended before. */
 async function spawnSupervisor(
