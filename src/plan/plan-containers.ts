@@ -57,9 +57,12 @@ function createAction(
   const { verdict, name, cause } = replica;
   if (verdict.kind !== 'create' && verdict.kind !== 'replace') return [];
   const { service } = decision;
-  // Its networks are needed by the start only, and are made meanwhile.
   const needed = [
     `image.pull ${imageKey(verdict.config.image, verdict.config.platform)}`,
+    // A network that is made anew exists already, and its new form depends on the replacement.
+    ...networksOf(service)
+      .filter((item) => verdict.kind === 'create' || !input.changedNetworks.has(item))
+      .map((item) => `network.create ${item}`),
     ...volumesOf(service).map((item) => `volume.create ${item}`),
   ];
   const isReplacing = verdict.kind === 'replace';

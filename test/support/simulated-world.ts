@@ -101,6 +101,11 @@ function applyToContainers(action: ContainerAction, state: ObservedState): Conta
       }
       const fact = state.images.get(imageKey(config.image, config.platform));
       if (fact?.status !== 'present') throw new Error(`image ${config.image} is not here`);
+      for (const name of networkNames(config)) {
+        if (!state.networks.some((item) => item.config.name === name)) {
+          throw new Error(`network ${name} is not here`);
+        }
+      }
       const id = hashOf(`${config.name} ${JSON.stringify(all.map((item) => item.id))}`);
       return [...all, container({ id, config, imageId: fact.id, state: 'created' })];
     }
