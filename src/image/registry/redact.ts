@@ -18,7 +18,7 @@ export function quoteServerText(text: string, secrets: readonly string[] = []): 
     .reduce((rest, secret) => rest.replaceAll(secret, '…'), text);
   const plain = hidden
     .replace(/\b(Basic|Bearer)\s+[\w.~+/=-]+/gi, '$1 …')
-    .replace(/(https?:\/\/)[^\s/"'@]+@/gi, '$1…@')
+    .replace(/([a-z][a-z0-9+.-]*:\/\/)[^\s/"'@]+@/gi, '$1…@')
     .replace(/(https?:\/\/[^\s"'?]*)\?[^\s"']*/gi, '$1?…')
     .replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ')
     .trim();

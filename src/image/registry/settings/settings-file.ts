@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parse } from 'smol-toml';
 
 import { OcupError, findErrno, messageOf } from '../../../base/errors.ts';
+import { quoteServerText } from '../redact.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 type Fields = Readonly<Record<string, unknown>>;
@@ -54,10 +55,14 @@ export function textOf(value: unknown): string | undefined {
 
 /** The error of settings that cannot be used. */
 export function badSettings(path: string, reason: string, cause?: unknown): OcupError {
-  return new OcupError('E_IMAGE_REGISTRY', `cannot read the settings in ${path}: ${reason}`, {
-    hint: 'Correct the file, or move it away.',
-    cause,
-  });
+  return new OcupError(
+    'E_IMAGE_REGISTRY',
+    `cannot read the settings in ${path}: ${quoteServerText(reason)}`,
+    {
+      hint: 'Correct the file, or move it away.',
+      cause,
+    },
+  );
 }
 
 async function readSettings(
