@@ -21,8 +21,9 @@ export async function promptLine(
   const { stdin } = context;
   const { stream } = context[options.to ?? 'stderr'];
   const echo = (text: string): void => void writeText(stream, text);
-  echo(question);
+  // First the mode: what is typed at once at the question must not be seen.
   stdin.terminal?.setRawMode(true);
+  echo(question);
   let rest = '';
   try {
     let line = '';
