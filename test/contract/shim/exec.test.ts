@@ -190,7 +190,7 @@ describe('exec', () => {
     execFileSync('prlimit', [`--pid=${shim.shimPid}`, '--nofile=40']);
     const results = await Promise.all(
       Array.from({ length: 12 }, () =>
-        shim.exec('echo x; sleep 0.2').then(({ stdout }) => stdout, messageOf),
+        shim.exec('echo x; sleep 0.2').then((end) => end.stdout || JSON.stringify(end), messageOf),
       ),
     );
     const failed = results.filter((result) => result !== 'x\n');

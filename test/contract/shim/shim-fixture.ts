@@ -104,7 +104,7 @@ export class TestShim implements AsyncDisposable {
       logMaxBytes: 0,
       logMaxFiles: 1,
       journal: undefined,
-    hasTty: false,
+      hasTty: false,
       isStdinOpen: false,
       ...shimPart(options),
     };
