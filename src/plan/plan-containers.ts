@@ -5,7 +5,7 @@ import type { Replica, ServiceDecision } from './decide.ts';
 import { isHalfReplaced, temporaryName } from './names.ts';
 import { imageKey, imagesOf } from './observed.ts';
 import { preStopOf } from './plan-stop.ts';
-import { choosePreStart, type Preparable, prepareAction, prepareId } from './pre-start.ts';
+import { afterPreStart, choosePreStart, type Preparable } from './pre-start.ts';
 import { networksOf, volumesOf } from './plan-resources.ts';
 import type { UpOptions } from './up-options.ts';
 
@@ -185,19 +185,12 @@ function startAction(decision: ServiceDecision, replica: Replica, known: Known):
   if (!options.start) return [];
   const dependsOn = [...ownEdges(decision, replica, known), ...dependencyEdges(decision, known)];
   if (verdict.kind === 'unpause') return [{ kind: 'container.unpause', ...common, dependsOn }];
-  const prepared = choosePreStart(decision.replicas.map(toPreparable));
-  const hooks = prepared.get(name);
-  const pulls = imagesOf(decision.service)
+  const chosen = choosePreStart(decision.replicas.map(toPreparable));
+  const images = imagesOf(decision.service)
     .map((item) => `image.pull ${imageKey(item.image, item.platform)}`)
     .filter((id) => isMade(id, known.input))
     .map(after);
-  const prepares = [...prepared.keys()].map((item) => after(prepareId(item)));
-  return [
-    ...(hooks === undefined
-      ? []
-      : [prepareAction({ container, name, service, hooks, dependsOn: [...dependsOn, ...pulls] })]),
-    { kind: 'container.start', ...common, dependsOn: [...dependsOn, ...prepares] },
-  ];
+  return afterPreStart({ kind: 'container.start', ...common, dependsOn }, chosen, images);
 }
 
 function toPreparable({ verdict, name }: Replica): Preparable {

@@ -1,9 +1,10 @@
 import type { Container, ContainerConfig, Labels, PreStartHook } from '../model/container.ts';
 import type { HealthcheckConfig } from '../model/healthcheck.ts';
 import { LABEL } from '../model/labels.ts';
-import { type ActionId, after, type PlannedAction } from './action.ts';
+import { type ActionId, after, type Edge, type PlannedAction } from './action.ts';
 import { withoutAliases } from './container-config.ts';
 import { numberOf, serviceOf } from './names.ts';
+import { inEdgeOrder } from './order.ts';
 
 /** A container that is about to be started, or stays as it is. */
 export interface Preparable {
@@ -33,38 +34,49 @@ export function choosePreStart(
   );
 }
 
-export function prepareId(name: string): ActionId {
-  return `container.prepare ${name}`;
+type Start = Extract<PlannedAction, { kind: 'container.start' }>;
+
+/**
+ * A start with the hooks of `chosen` that run before it, which wait for all that the start waits for and for
+ * `images`; every replica waits for all hooks of its service.
+ */
+export function afterPreStart(
+  start: Start,
+  chosen: ReadonlyMap<string, readonly number[]>,
+  images: readonly Edge[] = [],
+): PlannedAction[] {
+  const { container, name, service, dependsOn } = start;
+  const prepareId = (owner: string): ActionId => `container.prepare ${owner}`;
+  const edges = [...chosen.keys()].map((owner) => after(prepareId(owner)));
+  const waiting: Start = { ...start, dependsOn: [...dependsOn, ...edges] };
+  const hooks = chosen.get(name);
+  if (hooks === undefined) return [waiting];
+  const prepare: PlannedAction = {
+    kind: 'container.prepare',
+    id: prepareId(name),
+    container,
+    name,
+    service,
+    hooks,
+    cause: 'before its first start',
+    dependsOn: [...dependsOn, ...images],
+  };
+  return [prepare, waiting];
 }
 
-/** The action that runs `hooks` of a container. */
-export function prepareAction(
-  about: Omit<Extract<PlannedAction, { kind: 'container.prepare' }>, 'kind' | 'id' | 'cause'>,
-): PlannedAction {
-  const cause = 'before its first start';
-  return { kind: 'container.prepare', id: prepareId(about.name), cause, ...about };
-}
-
-/** `starts` with the hooks that run before. `containers`: all those of the services that are started. */
+/** `starts` with the hooks before them, in an order that respects every edge. `containers`: all of those services. */
 export function withPreStart(
   starts: readonly PlannedAction[],
   containers: readonly Container[],
 ): readonly PlannedAction[] {
-  const inOrder = [...containers].sort((a, b) => numberOf(a) - numberOf(b));
-  return starts.flatMap((start) => {
+  const byNumber = [...containers].sort((a, b) => numberOf(a) - numberOf(b));
+  const actions = starts.flatMap((start) => {
     if (start.kind !== 'container.start') return [start];
-    const { container, name, service, dependsOn } = start;
-    const replicas = inOrder.filter((item) => serviceOf(item) === service);
-    const prepared = choosePreStart(replicas.map(toPreparable));
-    const hooks = prepared.get(name);
-    const edges = [...prepared.keys()].map((item) => after(prepareId(item)));
-    return [
-      ...(hooks === undefined
-        ? []
-        : [prepareAction({ container, name, service, hooks, dependsOn })]),
-      { ...start, dependsOn: [...dependsOn, ...edges] },
-    ];
+    const replicas = byNumber.filter((item) => serviceOf(item) === start.service);
+    return afterPreStart(start, choosePreStart(replicas.map(toPreparable)));
   });
+  // By name, `app-10` stands before the `app-2` whose hooks it waits for.
+  return inEdgeOrder(actions);
 }
 
 function toPreparable({ config, state }: Container): Preparable {

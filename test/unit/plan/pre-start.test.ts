@@ -3,7 +3,8 @@ import type { PreStartHook } from '../../../src/model/container.ts';
 import { LABEL } from '../../../src/model/labels.ts';
 import { imageKey, type ObservedState } from '../../../src/plan/observed.ts';
 import { planUp } from '../../../src/plan/plan-up.ts';
-import { choosePreStart, toPreStartConfig } from '../../../src/plan/pre-start.ts';
+import { changeActions } from '../../../src/plan/plan-stop.ts';
+import { choosePreStart, toPreStartConfig, withPreStart } from '../../../src/plan/pre-start.ts';
 import { defaultUpOptions } from '../../../src/plan/up-options.ts';
 import { container, endpoint, hashOf, project, service } from '../../support/project-values.ts';
 import { carryOut } from '../../support/simulated-world.ts';
@@ -42,6 +43,23 @@ describe('choosePreStart', () => {
   test('nothing runs for what has been started before', () => {
     expect([...choosePreStart([replica('a', false)])]).toEqual([]);
   });
+});
+
+test('starts of replicas stand behind the hooks of the lowest number', () => {
+  const replicas = [2, 10].map((number) => {
+    const plain = container({ state: 'created' });
+    const name = `app-web-${number}`;
+    const labels = { [LABEL.service]: 'web', [LABEL.containerNumber]: String(number) };
+    const hooks = { preStart: [hook()], postStart: [], preStop: [] };
+    return { ...plain, id: name, config: { ...plain.config, name, labels, hooks } };
+  });
+  const items = replicas.map((item) => ({ container: item, cause: 'start' }));
+  const actions = withPreStart(changeActions(items, { kind: 'start' }), replicas);
+  expect(actions.map(({ id }) => id)).toEqual([
+    'container.prepare app-web-2',
+    'container.start app-web-10',
+    'container.start app-web-2',
+  ]);
 });
 
 describe('a plan with pre_start hooks', () => {
