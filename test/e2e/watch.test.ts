@@ -175,6 +175,22 @@ describe('watch', () => {
     expect(run.output).toContain('ocup up -d built');
   });
 
+  test('a dry run prints the plan and goes', async () => {
+    const { stdout } = await ocup('--dry-run', 'watch');
+    expect(stdout).toMatch(/\+ container watched-web-1/);
+    expect((await ocup('ps', '-aq')).stdout).toBe('');
+  });
+
+  test('a path that comes later is watched from then on', async () => {
+    await rm(file('web'), { recursive: true });
+    const run = start('watch');
+    await until(run, 'Watch enabled');
+    await mkdir(file('web'));
+    await writeFile(file('web/late'), '1');
+    await eventually(async () => (await inside()).length === 1, 5_000, 'the new file');
+    expect(await inside()).toEqual(['/srv/deep/web/late']);
+  });
+
   test('what cannot be watched is an error at once', async () => {
     const none = await home.run(['watch', 'plain'], { cwd: project });
     expect(none.code).not.toBe(0);

@@ -1,10 +1,7 @@
 import { getService } from '../../plan/selection.ts';
-import type { Project } from '../../model/project.ts';
-import type { UpOptions } from '../../plan/up-options.ts';
 import { type CommandDefinition, option } from '../command.ts';
-import { executeActions } from '../execute/executor.ts';
-import { prepareUp, printDryPlan, upDefaults } from '../execute/prepare-up.ts';
-import type { Session } from '../session.ts';
+import { bringUp } from '../execute/bring-up.ts';
+import { upDefaults } from '../execute/prepare-up.ts';
 import { CREATE_OPTIONS, parseCreateOptions, parseScale } from './create-options.ts';
 
 export const createCommand: CommandDefinition = {
@@ -16,7 +13,7 @@ export const createCommand: CommandDefinition = {
     const project = await session.loadProject({ services: args });
     for (const name of args) getService(project, name);
     const { environment } = session.context;
-    await bringUp(session, project, {
+    await bringUp(session, project, 'create', {
       ...upDefaults(session),
       ...parseCreateOptions(raw, environment, project),
       services: args,
@@ -35,7 +32,7 @@ export const scaleCommand: CommandDefinition = {
   async run(session, { args, options: raw }) {
     const project = await session.loadProject();
     const scale = parseScale(args, project);
-    await bringUp(session, project, {
+    await bringUp(session, project, 'create', {
       ...upDefaults(session),
       scale,
       services: Object.keys(scale),
@@ -44,22 +41,3 @@ export const scaleCommand: CommandDefinition = {
     return 0;
   },
 };
-
-/** Plans and carries out, or prints the plan with `--dry-run`. */
-async function bringUp(session: Session, project: Project, options: UpOptions): Promise<void> {
-  if (session.globals.dryRun) {
-    await printDryPlan(session, project, options);
-    return;
-  }
-  const client = await session.supervisor();
-  const view = session.openView('create');
-  const { signal } = session;
-  try {
-    const plan = await prepareUp(session, { client, view, project, options });
-    for (const warning of plan.warnings) view.warn(warning);
-    const { parallel } = session.globals;
-    await executeActions(plan.actions, { client, view, signal, parallel, showsCauses: true });
-  } finally {
-    view.end();
-  }
-}

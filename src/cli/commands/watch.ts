@@ -1,10 +1,8 @@
 import { cancelled } from '../../base/abort.ts';
 import { getService, selectServices } from '../../plan/selection.ts';
 import { type CommandDefinition, hiddenOption, option } from '../command.ts';
-import { executeActions } from '../execute/executor.ts';
-import { prepareUp, upDefaults } from '../execute/prepare-up.ts';
-import type { Session } from '../session.ts';
-import type { Project } from '../../model/project.ts';
+import { bringUp } from '../execute/bring-up.ts';
+import { upDefaults } from '../execute/prepare-up.ts';
 
 export const watchCommand: CommandDefinition = {
   name: 'watch',
@@ -25,7 +23,10 @@ export const watchCommand: CommandDefinition = {
     for (const name of args) getService(project, name);
     const { getWatchRules, watchFiles } = await import('../watch/watch-session.ts');
     const rules = getWatchRules(selectServices(project, args, false));
-    if (!options.flag('no-up')) await bringUp(session, project, args);
+    if (!options.flag('no-up')) {
+      await bringUp(session, project, 'up', { ...upDefaults(session), services: args });
+    }
+    if (session.globals.dryRun) return 0;
     const { signal } = session;
     // It has no end of its own.
     await watchFiles(session, rules, {
@@ -36,22 +37,3 @@ export const watchCommand: CommandDefinition = {
     throw cancelled(signal);
   },
 };
-
-async function bringUp(
-  session: Session,
-  project: Project,
-  services: readonly string[],
-): Promise<void> {
-  const client = await session.supervisor();
-  const view = session.openView('up');
-  const { signal } = session;
-  const { parallel } = session.globals;
-  try {
-    const options = { ...upDefaults(session), services };
-    const plan = await prepareUp(session, { client, view, project, options });
-    for (const warning of plan.warnings) view.warn(warning);
-    await executeActions(plan.actions, { client, view, signal, parallel, showsCauses: true });
-  } finally {
-    view.end();
-  }
-}

@@ -1,6 +1,7 @@
-import { readdir, stat } from 'node:fs/promises';
+import { lstat, readdir } from 'node:fs/promises';
 import { sep } from 'node:path';
 import { type FSWatcher, watch } from 'chokidar';
+import { findErrno } from '../../base/errors.ts';
 import type { PathFilter } from './ignore.ts';
 import type { WatchRule } from './rules.ts';
 
@@ -107,7 +108,7 @@ export class ChangeWatcher {
   }
 }
 
-/** All that a rule is about now. */
+/** All that a rule is about now; nothing where its path is not there. */
 export async function allPaths({ rule, filter }: FilteredRule): Promise<ReadonlySet<string>> {
   const found = new Set<string>();
   const visit = async (folder: string): Promise<void> => {
@@ -117,9 +118,12 @@ export async function allPaths({ rule, filter }: FilteredRule): Promise<Readonly
       if (entry.isDirectory() && !filter.isClosed(path)) await visit(path);
     }
   };
-  const isFolder = (await stat(rule.path)).isDirectory();
-  if (isFolder) await visit(rule.path);
-  else found.add(rule.path);
+  const root = await lstat(rule.path).catch((error: unknown) => {
+    if (findErrno(error) !== 'ENOENT') throw error;
+    return undefined;
+  });
+  if (root?.isDirectory() === true) await visit(rule.path);
+  else if (root !== undefined) found.add(rule.path);
   return found;
 }
 

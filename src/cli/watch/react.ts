@@ -23,15 +23,14 @@ export async function react(
   changes: Changes,
   options: ReactOptions,
 ): Promise<void> {
-  const containers = (await session.containers(options.project)).filter(
-    (item) => isAlive(item) && !isOneOff(item),
-  );
   const services = new Set([...changes.keys()].map((rule) => rule.service));
   for (const service of services) {
-    const own = containers.filter((item) => serviceOf(item) === service);
     const about = new Map([...changes].filter(([rule]) => rule.service === service));
     try {
-      await reactFor(session, { service, containers: own, changes: about }, options);
+      const containers = (await session.containers(options.project)).filter(
+        (item) => serviceOf(item) === service && isAlive(item) && !isOneOff(item),
+      );
+      await reactFor(session, { service, containers, changes: about }, options);
     } catch (error) {
       if (options.signal.aborted) return;
       session.warn(`service "${service}": ${messageOf(error)}`);

@@ -22,9 +22,9 @@ export interface RegistryWay {
 }
 
 /**
- * What the machine's settings say of registries: aliases of `registries.conf` first, then containerd's `hosts.toml`, else `registries.conf` of containers/image,
- * else Docker's `daemon.json`, and `OCUP_INSECURE_REGISTRIES` in any case. They are read once for each reference
- * object, that is for each pull.
+ * What the machine's settings say of registries: aliases of `registries.conf` first, then containerd's `hosts.toml`,
+ * else `registries.conf` of containers/image, else Docker's `daemon.json`, and `OCUP_INSECURE_REGISTRIES` in any case.
+ * They are read once for each reference object, that is for each pull.
  */
 export class RegistrySettings {
   private readonly env: Env;
