@@ -1,7 +1,7 @@
 import { mkdtempSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { ImageUser } from '../../src/image/image-users.ts';
 import { type Images, type ImagesOptions, openImages } from '../../src/image/images.ts';
 import type { Image } from '../../src/model/image.ts';
@@ -52,6 +52,19 @@ export class ImagesHome {
       signal: extras.signal ?? new AbortController().signal,
       onProgress: (progress) => this.progress.push(progress),
     });
+  }
+
+  /** Pulls as somebody with these variables beside `HOME`. */
+  async pullWith(env: Readonly<Record<string, string>>, name: string): Promise<Image> {
+    await this.open({ env: { HOME: this.folder, PATH: process.env['PATH'], ...env } });
+    return this.pull(name);
+  }
+
+  /** Writes settings below the user's own folder, `.config`. */
+  async configure(path: string, text: string): Promise<void> {
+    const file = join(this.folder, '.config', path);
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, text);
   }
 
   /** Counts a container as a user of an image. */

@@ -1,6 +1,6 @@
 import { type IncomingMessage, type ServerResponse, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type ImageStore, newStore } from './image-fixture.ts';
+import { addImage, type ImageStore, layersOf, newStore } from './image-fixture.ts';
 
 /** One request, as it came. */
 export interface SeenRequest {
@@ -34,6 +34,14 @@ export class TestRegistry {
 
   get host(): string {
     return `127.0.0.1:${this.port}`;
+  }
+
+  /** Puts an image at `name` (`library/app:1`), which holds a file with that name; gives its digest. */
+  addImage(name: string): string {
+    const layers = layersOf([{ path: 'name', content: name }]);
+    const image = addImage(this.store, { layers });
+    this.store.tags.set(name, image);
+    return image.digest;
   }
 
   /** Paths of the requests of a method, in order. */

@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import type { Image } from '../../../src/model/image.ts';
 import { addImage, layersOf } from '../../support/image-fixture.ts';
 import { ImagesHome } from '../../support/images-home.ts';
 import { type Misbehaviour, TestRegistry, refuse } from '../../support/test-registry.ts';
@@ -24,29 +23,12 @@ afterEach(async () => {
   await home.close();
 });
 
-/** Puts an image at `name` (`library/app:1`) into a registry. */
-function serve(registry: TestRegistry, name: string): string {
-  const layers = layersOf([{ path: 'name', content: name }]);
-  const image = addImage(registry.store, { layers });
-  registry.store.tags.set(name, image);
-  return image.digest;
-}
-
-/** Settings below the user's own folder, `.config`. */
-async function configure(path: string, text: string): Promise<void> {
-  const file = join(home.folder, '.config', path);
-  await mkdir(dirname(file), { recursive: true });
-  await writeFile(file, text);
-}
-
-async function pull(name: string, env: Record<string, string> = {}): Promise<Image> {
-  await home.open({ env: { HOME: home.folder, PATH: process.env['PATH'], ...env } });
-  return home.pull(name);
-}
+const configure = (path: string, text: string) => home.configure(path, text);
+const pull = (name: string, env: Record<string, string> = {}) => home.pullWith(env, name);
 
 describe("Docker's daemon.json", () => {
   test('gives mirrors of Docker Hub, to which no credentials of the Hub go', async () => {
-    const digest = serve(mirror, 'library/app:1');
+    const digest = mirror.addImage('library/app:1');
     await configure(
       'docker/daemon.json',
       JSON.stringify({
@@ -80,7 +62,7 @@ describe("Docker's daemon.json", () => {
 
 describe("containerd's hosts.toml", () => {
   test('is asked in its order, and told whom it stands in for', async () => {
-    const digest = serve(mirror, 'cache/team/app:1');
+    const digest = mirror.addImage('cache/team/app:1');
     await configure(
       'containerd/certs.d/registry.example/hosts.toml',
       `server = "http://127.0.0.1:1"
@@ -101,7 +83,7 @@ describe("containerd's hosts.toml", () => {
   });
 
   test('asks a mirror that may not resolve for nothing but digests', async () => {
-    const digest = serve(mirror, 'team/app:1');
+    const digest = mirror.addImage('team/app:1');
     other.store.tags.set('team/app:1', mirror.store.tags.get('team/app:1') ?? fail());
     for (const [key, bytes] of mirror.store.blobs) other.store.blobs.set(key, bytes);
     await configure(
@@ -138,7 +120,7 @@ describe("containerd's hosts.toml", () => {
 
 describe('registries.conf', () => {
   test('gives mirrors and another location to the longest prefix that fits', async () => {
-    const digest = serve(mirror, 'hub/app:1');
+    const digest = mirror.addImage('hub/app:1');
     await configure(
       'containers/registries.conf',
       `[[registry]]
@@ -162,8 +144,8 @@ describe('registries.conf', () => {
   });
 
   test('speaks in the clear with a mirror that is insecure, and keeps one to digests', async () => {
-    const digest = serve(mirror, 'team/app:1');
-    serve(other, 'team/app:1');
+    const digest = mirror.addImage('team/app:1');
+    other.addImage('team/app:1');
     const conf = (from: string): string => `[[registry]]
        location = "registry.example"
        [[registry.mirror]]

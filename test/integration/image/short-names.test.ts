@@ -1,8 +1,5 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import type { Image } from '../../../src/model/image.ts';
-import { addImage, layersOf } from '../../support/image-fixture.ts';
 import { ImagesHome } from '../../support/images-home.ts';
 import { TestRegistry } from '../../support/test-registry.ts';
 
@@ -22,29 +19,12 @@ afterEach(async () => {
   await home.close();
 });
 
-/** Puts an image at `name` (`library/app:1`) into a registry. */
-function serve(registry: TestRegistry, name: string): string {
-  const layers = layersOf([{ path: 'name', content: name }]);
-  const image = addImage(registry.store, { layers });
-  registry.store.tags.set(name, image);
-  return image.digest;
-}
-
-/** Settings below the user's own folder, `.config`. */
-async function configure(path: string, text: string): Promise<void> {
-  const file = join(home.folder, '.config', path);
-  await mkdir(dirname(file), { recursive: true });
-  await writeFile(file, text);
-}
-
-async function pull(name: string, env: Record<string, string> = {}): Promise<Image> {
-  await home.open({ env: { HOME: home.folder, PATH: process.env['PATH'], ...env } });
-  return home.pull(name);
-}
+const configure = (path: string, text: string) => home.configure(path, text);
+const pull = (name: string, env: Record<string, string> = {}) => home.pullWith(env, name);
 
 describe('aliases of registries.conf', () => {
   test('say where a short name is, which keeps its name, and the user is told', async () => {
-    const digest = serve(mirror, 'team/app:1');
+    const digest = mirror.addImage('team/app:1');
     await configure('containers/registries.conf', `[aliases]\n"app" = "${other.host}/no/app"\n`);
     await configure(
       'containers/registries.conf.d/50-own.conf',
@@ -65,7 +45,7 @@ describe('aliases of registries.conf', () => {
   });
 
   test('that were installed, and registries to search, do not change what a name means', async () => {
-    const digest = serve(mirror, 'library/app:1');
+    const digest = mirror.addImage('library/app:1');
     const alias = `[aliases]\n"app" = "${other.host}/team/app"\n`;
     await configure('containers/registries.conf.d/000-shortnames.conf', alias);
     await configure('containers/registries.conf.d/shortnames.conf', alias);
@@ -82,7 +62,7 @@ describe('aliases of registries.conf', () => {
   });
 
   test('follow mirrors and locations of the place they lead to', async () => {
-    const digest = serve(mirror, 'deep/app:1');
+    const digest = mirror.addImage('deep/app:1');
     await configure(
       'containers/registries.conf',
       `[[registry]]
