@@ -4,6 +4,7 @@
 #include <sys/time.h>
 #include <sys/un.h>
 
+#include <cerrno>
 #include <cstring>
 
 #include "base/file.h"
@@ -51,7 +52,9 @@ void Journal::send(Stream stream, std::string_view text, bool is_partial) {
     const ssize_t sent = retry_interrupted(
         [&] { return ::send(socket_.get(), entry_.data(), entry_.size(), MSG_NOSIGNAL); });
     if (sent >= 0) return;
+    const bool is_busy = errno == EAGAIN;
     socket_ = UniqueFd();
+    if (is_busy) break;
   }
   silent_until_ms_ = monotonic_ms() + kSilenceMs;
 }
