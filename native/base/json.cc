@@ -11,6 +11,9 @@ namespace ocup {
 
 namespace {
 
+/** Of UTF-8, in bytes. */
+constexpr size_t kLongestCharacter = 4;
+
 constexpr unsigned kParseFlags =
     rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag;
 
@@ -45,6 +48,8 @@ JsonDocument::JsonDocument(std::string text, std::string_view name, size_t max_d
   if (depth_of(text_) > max_depth) {
     throw SpecError(name, "is nested deeper than " + std::to_string(max_depth) + " levels");
   }
+  // A character that the end cuts off is looked at whole, the terminating zero and what follows too.
+  text_.append(kLongestCharacter, '\0');
   document_.ParseInsitu<kParseFlags>(text_.data());
   if (!document_.HasParseError()) return;
   std::string message = "invalid JSON at byte ";

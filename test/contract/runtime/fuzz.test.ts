@@ -80,3 +80,17 @@ describe('what was changed at random never crashes its parser', () => {
     seconds * 1000 + 120_000,
   );
 });
+
+testWhenBuilt(`what ends within a character is not read beyond its end${TITLE}`, async () => {
+  const files = [0xc3, 0xe2, 0xf0].map((start) => {
+    const file = join(folder, `${start}.json`);
+    writeFileSync(
+      file,
+      Buffer.concat([Buffer.from('{"args":["true"],"cwd":"/'), Buffer.of(start)]),
+    );
+    return file;
+  });
+  const args = ['process', '0', '0', join(folder, 'crash'), ...files];
+  const { code, stderr } = await callProgram(TARGET, args, folder);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+});
