@@ -51,6 +51,39 @@ function keepCache(path, script) {
   }
 }
 
+/** Parts of Node.js that take a millisecond or more, and that many a command never uses, are loaded at their first use. */
+function requireLazily(require) {
+  const heavy = ['assert', 'child_process', 'crypto', 'fs/promises', 'net', 'zlib'];
+  const known = new Map();
+  return (id) => {
+    const part = id.replace(/^node:/, '');
+    if (!heavy.includes(part)) return require(id);
+    if (!known.has(part))
+      known.set(
+        part,
+        loadedAtFirstUse(() => require(id)),
+      );
+    return known.get(part);
+  };
+}
+
+function loadedAtFirstUse(load) {
+  let loaded;
+  const get = () => (loaded ??= load());
+  return new Proxy(
+    {},
+    {
+      get: (_, key) => get()[key],
+      has: (_, key) => key in get(),
+      ownKeys: () => Reflect.ownKeys(get()),
+      getOwnPropertyDescriptor: (_, key) => {
+        const found = Reflect.getOwnPropertyDescriptor(get(), key);
+        return found && { ...found, configurable: true };
+      },
+    },
+  );
+}
+
 const [major, minor] = process.versions.node.split('.').map(Number);
 if (major < 20 || (major === 20 && minor < 19)) {
   fail(
@@ -59,6 +92,13 @@ if (major < 20 || (major === 20 && minor < 19)) {
   );
 }
 if (!existsSync(program)) fail('ocup is not built', `build it: ${join(__dirname, 'setup')}`);
+
+// The launcher hides it from Node.js: see native/launcher/cold_start.cc.
+const { OCUP_NODE_EXTRA_CA_CERTS: certificates } = process.env;
+if (certificates !== undefined) {
+  process.env.NODE_EXTRA_CA_CERTS = certificates;
+  delete process.env.OCUP_NODE_EXTRA_CA_CERTS;
+}
 
 // Warnings of Node.js about its own features are not for the user of ocup.
 process.removeAllListeners('warning');
@@ -79,7 +119,7 @@ if (!isUsable && isWhole) process.once('exit', () => keepCache(path, script));
 const module_ = { exports: {} };
 script.runInThisContext()(
   module_.exports,
-  createRequire(program),
+  requireLazily(createRequire(program)),
   module_,
   program,
   dirname(program),

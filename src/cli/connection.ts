@@ -186,7 +186,13 @@ async function spawnSupervisor(
         detached: true,
         // Options of the caller's Node, such as an inspector's port, are not for the daemon.
         // One heap of the C library for all threads: each of its own would keep what a pull has used.
-        env: { ...context.environment, NODE_OPTIONS: '', MALLOC_ARENA_MAX: '1' },
+        // Certificates are read by whoever asks a registry; Node.js would read them before anything else.
+        env: {
+          ...context.environment,
+          NODE_OPTIONS: '',
+          NODE_EXTRA_CA_CERTS: '',
+          MALLOC_ARENA_MAX: '1',
+        },
         stdio: ['ignore', log, log, 'pipe'],
       },
     );

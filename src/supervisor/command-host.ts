@@ -100,7 +100,12 @@ export class CommandHost {
         path: process.execPath,
         args: ['node', ...NODE_OPTIONS, join(installRoot(), 'bin/start.cjs'), 'warm', socketPath],
         // Threads share one heap of the C library: there is little for them to hold.
-        env: { ...definedVariables(environment), NODE_OPTIONS: '', MALLOC_ARENA_MAX: '1' },
+        env: {
+          ...definedVariables(environment),
+          NODE_OPTIONS: '',
+          NODE_EXTRA_CA_CERTS: '',
+          MALLOC_ARENA_MAX: '1',
+        },
         cwd: '/',
         // Its own messages go where ours go.
         descriptors: { 0: 'null', 1: 2, 2: 2, 3: alive.readFd, 4: report.writeFd },

@@ -41,13 +41,17 @@ export function ownTls(host: string): OwnTls | undefined {
   };
 }
 
-/** All authorities: those of Node.js, of the machine (or of `SSL_CERT_FILE`), and `own`. */
+/** All authorities: those of Node.js, of the machine (or of `SSL_CERT_FILE`), of `NODE_EXTRA_CA_CERTS`, and `own`. */
 export function trustedCertificates(
   own: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): string[] {
   const named = env['SSL_CERT_FILE'];
-  const paths = named === undefined || named === '' ? BUNDLES : [named];
+  const extra = env['NODE_EXTRA_CA_CERTS'];
+  const paths = [
+    ...(named === undefined || named === '' ? BUNDLES : [named]),
+    ...(extra === undefined || extra === '' ? [] : [extra]),
+  ];
   const bundles = paths.flatMap((path) => readOrNothing(() => readFileSync(path, 'utf8')) ?? []);
   return [...rootCertificates, ...bundles, ...own];
 }

@@ -248,6 +248,15 @@ describe('without a host that can run it', () => {
     expect(options.stderr).toContain(missing);
   });
 
+  test('a command sees all variables, also one whose files Node.js would read first', async () => {
+    const env = { OCUP_COLD: '1', NODE_EXTRA_CA_CERTS: folder };
+    const input = 'services: { web: { image: x, environment: [NODE_EXTRA_CA_CERTS] } }';
+    const args = ['-f', '-', 'config', '--format', 'json'];
+    const { stdout, stderr } = await home.succeed(args, { cwd: folder, env, input });
+    expect(JSON.parse(stdout).services.web.environment).toEqual({ NODE_EXTRA_CA_CERTS: folder });
+    expect(stderr).toBe('');
+  });
+
   test('one that hangs is not waited for', async () => {
     const pid = hostPid();
     process.kill(pid, 'SIGSTOP');

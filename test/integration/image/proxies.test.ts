@@ -80,6 +80,25 @@ describe('a proxy of HTTP', () => {
   });
 });
 
+describe('a registry with a certificate of its own', () => {
+  test.each(['SSL_CERT_FILE', 'NODE_EXTRA_CA_CERTS'])(
+    'is trusted where %s names it',
+    async (variable) => {
+      const proxy = await startProxy(portOf(secured));
+      try {
+        const env = { HTTPS_PROXY: `http://127.0.0.1:${proxy.port}`, SSL_CERT_FILE: '' };
+        const pulled = pull('registry.example/team/app:1', { ...env, [variable]: tls.certificate });
+        expect((await pulled).names).toEqual(['registry.example/team/app:1']);
+        await expect(pull('registry.example/team/app:1', env)).rejects.toMatchObject({
+          message: expect.stringMatching(/certificate/),
+        });
+      } finally {
+        await proxy.stop();
+      }
+    },
+  );
+});
+
 describe('a proxy of HTTP, for a registry without TLS,', () => {
   test('is sent requests with whole addresses, since many open no other tunnels', async () => {
     const proxy = await startProxy(portOf(plain));
