@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -13,6 +14,7 @@
 #include "addon/spawn.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/mount_calls.h"
 #include "base/unique_fd.h"
 
 namespace ocup {
@@ -97,6 +99,16 @@ Napi::Value spawn_process_aside(const Napi::CallbackInfo& info) {
   auto* worker = new SpawnWorker(info.Env(), to_request(info));  // deletes itself
   worker->Queue();
   return worker->promise();
+}
+
+/** `openReadOnlyView(path) → descriptor` of a detached mount of a file; nobody writes through it. */
+Napi::Value open_read_only_view(const Napi::CallbackInfo& info) {
+  return with_js_errors(info.Env(), [&] {
+    const std::string path = info[0].As<Napi::String>().Utf8Value();
+    UniqueFd mount = clone_mount(AT_FDCWD, path, false);
+    set_mount_attributes(mount.get(), MOUNT_ATTR_RDONLY, 0, false, path);
+    return Napi::Number::New(info.Env(), mount.release());
+  });
 }
 
 /** Waits in Node's loop for the end of one process; deletes itself. */
@@ -184,6 +196,8 @@ void init_processes(Napi::Env env, Napi::Object exports) {
   exports.Set("spawnProcess", Napi::Function::New<spawn_process>(env, "spawnProcess"));
   exports.Set("spawnProcessAside",
               Napi::Function::New<spawn_process_aside>(env, "spawnProcessAside"));
+  exports.Set("openReadOnlyView",
+              Napi::Function::New<open_read_only_view>(env, "openReadOnlyView"));
   exports.Set("watchExit", Napi::Function::New<watch_exit>(env, "watchExit"));
 }
 

@@ -1,12 +1,10 @@
 #include "runtime/launch.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <linux/keyctl.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -15,9 +13,9 @@
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
-#include <memory>
 #include <set>
 
+#include "base/descriptors.h"
 #include "base/error.h"
 #include "base/process.h"
 #include "runtime/identity.h"
@@ -107,42 +105,6 @@ void change_folder(const std::string& cwd) {
   require_inside(cwd);
 }
 
-/**
- * Above all that this process can have open. The limit bounds what it opened itself; of what it was
- * given /proc knows, which is asked only for more: in a container it may not be the real one.
- */
-unsigned end_of_descriptors() {
-  rlimit limit = {};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) < 0) throw SysError(errno, "getrlimit");
-  auto end = static_cast<unsigned>(std::min<rlim_t>(limit.rlim_cur, INT_MAX));
-  struct Close {
-    void operator()(DIR* folder) const { ::closedir(folder); }
-  };
-  const std::unique_ptr<DIR, Close> folder(::opendir("/proc/self/fd"));
-  while (const dirent* entry = folder ? ::readdir(folder.get()) : nullptr) {
-    end = std::max(end, static_cast<unsigned>(std::atoi(entry->d_name)) + 1);
-  }
-  return end;
-}
-
-/** One after the other where the kernel (Linux 5.9, 5.11) or a filter around us does not do it at
- * once. */
-void close_range(unsigned first, unsigned last, unsigned flags) {
-  if (::syscall(SYS_close_range, first, last, flags) == 0) return;
-  if (!is_call_refused(errno) && errno != EINVAL) throw SysError(errno, "close_range");
-  const unsigned end = std::min(end_of_descriptors() - 1, last);
-  for (unsigned number = first; number <= end; ++number) {
-    const int fd = static_cast<int>(number);
-    const int held = ::fcntl(fd, F_GETFD);
-    if (held < 0) continue;
-    if ((flags & CLOSE_RANGE_CLOEXEC) == 0) {
-      ::close(fd);
-    } else if (::fcntl(fd, F_SETFD, held | FD_CLOEXEC) < 0) {
-      throw SysError(errno, "fcntl", "FD_CLOEXEC");
-    }
-  }
-}
-
 /** Sockets that were handed to us are handed on, and named to their new owner, see man 3
  * sd_listen_fds. */
 void pass_listen_fds(Launch& launch) {
@@ -214,7 +176,7 @@ void execute(const Launch& launch, const std::string& program, const Channel& ch
   if (process.no_new_privileges && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
     throw SysError(errno, "prctl", "PR_SET_NO_NEW_PRIVS");
   }
-  close_range(3 + launch.preserved_fds, ~0u, CLOSE_RANGE_CLOEXEC);
+  close_descriptors(3 + launch.preserved_fds, ~0u, CLOSE_RANGE_CLOEXEC);
   set_limits(process);
   set_exec_label(launch.label);
   if (!launch.filter.is_empty()) {
@@ -239,10 +201,10 @@ void close_all_but(std::vector<int> kept, const Launch& launch) {
   for (const int fd : kept) {
     const auto number = static_cast<unsigned>(fd);
     if (fd < 3 || number < next) continue;
-    if (number > next) close_range(next, number - 1, 0);
+    if (number > next) close_descriptors(next, number - 1);
     next = number + 1;
   }
-  close_range(next, ~0u, 0);
+  close_descriptors(next, ~0u);
 }
 
 void fail_child(const Channel& channel) {

@@ -13,7 +13,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "runtime/clone_process.h"
-#include "runtime/mount_calls.h"
+#include "base/mount_calls.h"
 
 namespace ocup {
 

@@ -16,7 +16,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/path_in_root.h"
-#include "runtime/mount_calls.h"
+#include "base/mount_calls.h"
 
 namespace ocup {
 

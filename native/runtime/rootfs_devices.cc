@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 #include "base/path_in_root.h"
-#include "runtime/mount_calls.h"
+#include "base/mount_calls.h"
 #include "runtime/rootfs.h"
 
 namespace ocup {

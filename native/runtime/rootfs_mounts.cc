@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "base/path_in_root.h"
 #include "base/tree_copy.h"
-#include "runtime/mount_calls.h"
+#include "base/mount_calls.h"
 #include "runtime/rootfs.h"
 
 namespace ocup {

@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "runtime/mount_calls.h"
+#include "base/mount_calls.h"
 
 namespace ocup {
 
@@ -58,9 +58,14 @@ UniqueFd sealed_copy(int source) {
 
 }  // namespace
 
-void protect_own_executable(char** argv) {
+bool is_own_executable_protected() {
   const UniqueFd own = open_file(kOwnExecutable, O_RDONLY);
-  if (is_read_only_mount(own.get()) || is_sealed(own.get())) return;
+  return is_read_only_mount(own.get()) || is_sealed(own.get());
+}
+
+void protect_own_executable(char** argv) {
+  if (is_own_executable_protected()) return;
+  const UniqueFd own = open_file(kOwnExecutable, O_RDONLY);
   UniqueFd safe = read_only_view();
   if (!safe) safe = sealed_copy(own.get());
   ::fexecve(safe.get(), argv, ::environ);

@@ -14,4 +14,7 @@ namespace ocup {
  */
 void protect_own_executable(char** argv);
 
+/** Whether a caller executed us from such a place. Throws SysError. */
+bool is_own_executable_protected();
+
 }  // namespace ocup

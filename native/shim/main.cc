@@ -14,6 +14,7 @@
 #include <span>
 #include <string>
 
+#include "base/descriptors.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -23,6 +24,7 @@
 #include "shim/copy_up.h"
 #include "shim/root_mount.h"
 #include "shim/server.h"
+#include "shim/spawn.h"
 
 // Set by the linker: where the program was loaded.
 extern "C" const ElfW(Ehdr) __ehdr_start;
@@ -45,7 +47,7 @@ void detach() {
   for (const int fault : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT}) ::sigdelset(&signals, fault);
   ::sigprocmask(SIG_BLOCK, &signals, nullptr);
   ::signal(SIGCHLD, SIG_DFL);
-  ::close_range(kReadyFd + 1, ~0u, 0);
+  close_descriptors(kReadyFd + 1, ~0u);
   const UniqueFd null = open_file("/dev/null", O_RDWR);
   for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::dup2(null.get(), fd);
   ::umask(022);
@@ -162,5 +164,6 @@ int main(int argc, char** argv) {
     ::dprintf(STDERR_FILENO, "ocup-shim: descriptor 3 is not open\n");
     return 2;
   }
+  ocup::shim::note_command_line(argc, argv);
   return ocup::shim::run_guarded(argv[1], ocup::UniqueFd(3));
 }

@@ -11,6 +11,8 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "runtime/runtime_main.h"
+#include "runtime/self_protection.h"
 
 namespace ocup::shim {
 
@@ -84,6 +86,12 @@ bool contains(const std::string& text, const char* part) {
 
 }  // namespace
 
+Runtime::Runtime(Reaper& reaper, RunFolder& folder, const ShimConfig& config)
+    : reaper_(reaper),
+      folder_(folder),
+      config_(config),
+      is_built_in_(config.is_own_runtime && is_own_executable_protected()) {}
+
 void Runtime::run(const std::vector<std::string>& args, Callback callback) {
   const auto log = std::make_shared<RunFile>(folder_, "runtime-" + folder_.next_number() + ".log");
   // A file and no pipe, so that a talkative runtime cannot block.
@@ -103,10 +111,18 @@ void Runtime::run(std::vector<std::string> args, const ProcessIo& io, Callback c
 
 void Runtime::run(const std::vector<std::string>& args, const ChildStdio& stdio, const RunFile& log,
                   Reaper::Callback callback) {
-  std::vector<std::string> command = {
-      config_.runtime, "--root", config_.runtime_root, "--log", log.path(), "--log-format", "json"};
-  command.insert(command.end(), args.begin(), args.end());
-  reaper_.on_exit(spawn(command, stdio), std::move(callback));
+  std::vector<std::string> words = {"--root", config_.runtime_root, "--log", log.path(),
+                                    "--log-format", "json"};
+  words.insert(words.end(), args.begin(), args.end());
+  reaper_.on_exit(start(std::move(words), stdio), std::move(callback));
+}
+
+pid_t Runtime::start(std::vector<std::string> words, const ChildStdio& stdio) const {
+  if (is_built_in_) {
+    return fork_to("ocup-runtime", [&words] { return runtime_main(words); }, stdio);
+  }
+  words.insert(words.begin(), config_.runtime);
+  return spawn(words, stdio);
 }
 
 const char* classify_error(const std::string& message) {

@@ -24,8 +24,8 @@ class Runtime {
  public:
   using Callback = std::function<void(const RuntimeResult&)>;
 
-  Runtime(Reaper& reaper, RunFolder& folder, const ShimConfig& config)
-      : reaper_(reaper), folder_(folder), config_(config) {}
+  /** Throws SysError. */
+  Runtime(Reaper& reaper, RunFolder& folder, const ShimConfig& config);
 
   /** Runs `RUNTIME --root … --log … ARGS` and calls back when it has ended. Throws SysError. */
   void run(const std::vector<std::string>& args, Callback callback);
@@ -38,9 +38,16 @@ class Runtime {
   void run(const std::vector<std::string>& args, const ChildStdio& stdio, const RunFile& log,
            Reaper::Callback callback);
 
+  pid_t start(std::vector<std::string> words, const ChildStdio& stdio) const;
+
   Reaper& reaper_;
   RunFolder& folder_;
   const ShimConfig& config_;
+  /**
+   * Ours is part of this program, and a copy of this process starts sooner than a program. Where a
+   * container could write to our file (see `protect_own_executable`), a program it is.
+   */
+  const bool is_built_in_;
 };
 
 /** What a runtime's error is about, in the words of `ShimReady`. */

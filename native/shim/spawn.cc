@@ -2,16 +2,25 @@
 
 #include <fcntl.h>
 #include <spawn.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstring>
+#include <exception>
+#include <span>
 
+#include "base/descriptors.h"
 #include "base/error.h"
 #include "base/process.h"
 
 namespace ocup::shim {
 
 namespace {
+
+/** What a shell says of a command that cannot be executed. */
+constexpr int kNoChild = 126;
 
 class FileActions {
  public:
@@ -55,6 +64,30 @@ class Attributes {
   posix_spawnattr_t attributes_;
 };
 
+/** Where the kernel reads what `ps` shows: name and arguments, each with the zero behind it. */
+std::span<char> shown_line;
+
+/** What does not fit is cut off at the end. */
+void show_as(const char* name) {
+  std::string text(name);
+  const auto arguments = std::find(shown_line.begin(), shown_line.end(), '\0');
+  text.append(arguments, shown_line.end());
+  text.resize(shown_line.size());
+  if (!text.empty()) text.back() = '\0';
+  std::copy(text.begin(), text.end(), shown_line.begin());
+}
+
+void become_child(const ChildStdio& stdio) {
+  for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  const int given[] = {stdio.input, stdio.output, stdio.error};
+  for (int fd = 0; fd < 3; ++fd) ::dup2(given[fd] < 0 ? null : given[fd], fd);
+  close_descriptors(3, ~0u);
+}
+
 }  // namespace
 
 pid_t spawn(const std::vector<std::string>& args, const ChildStdio& stdio) {
@@ -69,6 +102,24 @@ pid_t spawn(const std::vector<std::string>& args, const ChildStdio& stdio) {
       ::posix_spawn(&pid, list[0], actions.get(), attributes.get(), list.data(), environ);
   if (error_number != 0) throw SysError(error_number, "exec", args[0]);
   return pid;
+}
+
+pid_t fork_to(const char* name, const std::function<int()>& body, const ChildStdio& stdio) {
+  const pid_t pid = ::fork();
+  if (pid < 0) throw SysError(errno, "fork");
+  if (pid > 0) return pid;
+  try {
+    show_as(name);
+    become_child(stdio);
+    ::_exit(body());
+  } catch (const std::exception&) {
+    ::_exit(kNoChild);
+  }
+}
+
+void note_command_line(int argc, char** argv) {
+  char* last = argv[argc - 1];
+  shown_line = {argv[0], last + std::strlen(last) + 1};
 }
 
 Pipe make_pipe() {

@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,16 @@ struct ChildStdio {
  * environment. Throws SysError.
  */
 pid_t spawn(const std::vector<std::string>& args, const ChildStdio& stdio);
+
+/**
+ * Runs `body` in a copy of this process with no descriptor but these three and no signal blocked or
+ * ignored; what it returns is the exit code, and it must not throw. The copy is shown as `name`,
+ * with our arguments. Throws SysError.
+ */
+pid_t fork_to(const char* name, const std::function<int()>& body, const ChildStdio& stdio);
+
+/** To be called once by main, for the name of copies. */
+void note_command_line(int argc, char** argv);
 
 struct Pipe {
   UniqueFd read_end;

@@ -83,6 +83,7 @@ export interface RawAddon {
     env: readonly string[],
     options: RawSpawnOptions,
   ) => Promise<number>;
+  readonly openReadOnlyView: (path: string) => number;
   /** `exitCode` is -1 where there is none, `signal` 0. */
   readonly watchExit: (pid: number, onExit: (exitCode: number, signal: number) => void) => void;
   readonly makePipe: () => readonly [readFd: number, writeFd: number];

@@ -79,6 +79,16 @@ export function onProcessExit(pid: number): Promise<ProcessExit> {
   });
 }
 
+/**
+ * A descriptor of a detached mount of the file at `path`, through which nobody can write to it, not even a container's
+ * process that executes it (CVE-2019-5736). Closed on exec; the caller owns it.
+ *
+ * @throws the system error: `EPERM` without CAP_SYS_ADMIN, `ENOSYS` before Linux 5.12
+ */
+export function openReadOnlyView(path: string): number {
+  return loadAddon().openReadOnlyView(path);
+}
+
 /** A pipe whose ends are closed on exec; the caller owns both. */
 export function makePipe(): { readonly readFd: number; readonly writeFd: number } {
   const [readFd, writeFd] = loadAddon().makePipe();

@@ -4,11 +4,19 @@ import { messageOf, OcupError } from '../base/errors.ts';
 import { LineSplitter } from '../base/lines.ts';
 import { count, objectOf, oneOf, parseShape, text } from '../base/shape.ts';
 import { executablePath } from '../native/executables.ts';
-import { makePipe, onProcessExit, spawnProcessAside } from '../native/processes.ts';
+import {
+  makePipe,
+  onProcessExit,
+  openReadOnlyView,
+  spawnProcessAside,
+} from '../native/processes.ts';
 import type { ShimReady } from '../wire/shim.ts';
 
 /** Making a container takes milliseconds; a copy-up of a large folder takes longer. */
 const READY_TIMEOUT_MS = 10 * 60_000;
+
+/** The shim closes it. */
+const VIEW_FD = 4;
 
 type ReadyError = Extract<ShimReady, { readonly error: unknown }>['error'];
 
@@ -31,14 +39,15 @@ export async function spawnShim(
   env: Readonly<Record<string, string>>,
 ): Promise<ShimReady> {
   const { readFd, writeFd } = makePipe();
+  const program = shimProgram();
   let pid: number;
   try {
     ({ pid } = await spawnProcessAside({
-      path: executablePath('ocup-shim'),
+      path: program.path,
       args: ['ocup-shim', runFolder],
       env,
       cwd: '/',
-      descriptors: { 0: 'null', 1: 'null', 2: 'null', 3: writeFd },
+      descriptors: { 0: 'null', 1: 'null', 2: 'null', 3: writeFd, ...program.descriptors },
       newSession: true,
     }));
   } catch (cause) {
@@ -58,6 +67,32 @@ export async function spawnShim(
   const { exitCode, signal } = await ended;
   const how = signal ?? `exit code ${exitCode ?? 'unknown'}`;
   throw new OcupError('E_CONTAINER_START', `ocup-shim ended before it was ready: ${how}`);
+}
+
+/** How to execute the shim, and the descriptor it needs for that. */
+export interface ShimProgram {
+  readonly path: string;
+  readonly descriptors: Readonly<Record<number, number>>;
+}
+
+let found: ShimProgram | undefined;
+
+/**
+ * The shim in a place where no container can write to it. Executed from there it runs the runtime in copies of itself,
+ * which start sooner than a program; where making that place takes more than we may, the installed file.
+ */
+export function shimProgram(): ShimProgram {
+  found ??= findShimProgram(executablePath('ocup-shim'));
+  return found;
+}
+
+function findShimProgram(path: string): ShimProgram {
+  try {
+    const view = openReadOnlyView(path);
+    return { path: `/proc/self/fd/${VIEW_FD}`, descriptors: { [VIEW_FD]: view } };
+  } catch {
+    return { path, descriptors: {} };
+  }
 }
 
 /** The first line that comes through the pipe, undefined if it ends before; closes it. */

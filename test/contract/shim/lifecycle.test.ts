@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
@@ -13,6 +13,12 @@ function isAlive(pid: number): boolean {
   } catch {
     return false;
   }
+}
+
+/** Whether no open for writing passes the mount. */
+function isReadOnly(path: string): boolean {
+  const program = 'import os, sys; sys.exit(not os.statvfs(sys.argv[1]).f_flag & os.ST_RDONLY)';
+  return spawnSync('python3', ['-c', program, path]).status === 0;
 }
 
 function cgroupsOf(id: string): string[] {
@@ -195,6 +201,24 @@ describe('a shim', () => {
     expect(stat[1]).toBe('(ocup-shim)');
     expect(stat[5]).toBe(String(shim.shimPid));
     expect(readFileSync('/proc/self/mountinfo', 'utf8')).not.toContain(shim.folder);
+  });
+
+  test('runs the runtime where no container can write to its file', async () => {
+    await using shim = await TestShim.run({ start: false });
+    expect(isReadOnly(`/proc/${shim.pid}/exe`)).toBe(true);
+    const shown = readFileSync(`/proc/${shim.pid}/cmdline`, 'utf8').split('\0');
+    expect(shown[0]).toBe('ocup-runtime');
+    expect(shim.runFolder).toContain(shown[1] ?? 'nothing');
+  });
+
+  test('starts a runtime of its own where nothing can be mounted', async () => {
+    await using shim = await TestShim.run({ start: false, isInstalled: true });
+    const shown = readFileSync(`/proc/${shim.pid}/cmdline`, 'utf8');
+    expect(shown).toContain(`${shim.config.runtime}\0--root\0`);
+    expect(isReadOnly(`/proc/${shim.shimPid}/exe`)).toBe(false);
+    expect(isReadOnly(`/proc/${shim.pid}/exe`)).toBe(true);
+    await shim.call('start');
+    expect(await shim.exec('echo still')).toMatchObject({ stdout: 'still\n', exitCode: 0 });
   });
 
   test('ignores the signals that end other programs', async () => {

@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { installRoot } from '../../../src/base/install-root.ts';
 import { executablePath } from '../../../src/native/executables.ts';
+import { shimProgram } from '../../../src/supervisor/shim-process.ts';
 import { callSocket, type FrameStream, openSocketStream } from '../../../src/wire/client.ts';
 import { FRAME, type FrameType } from '../../../src/wire/frames.ts';
 import type { ShimConfig, ShimExit, ShimReady, ShimState } from '../../../src/wire/shim.ts';
@@ -62,6 +63,8 @@ export interface ShimOptions extends Partial<ShimConfig> {
   /** Prepares the image's root before the shim starts. */
   readonly prepare?: (rootfs: string, folder: string) => void;
   readonly start?: boolean;
+  /** Executes the installed file, as where nothing can be mounted. */
+  readonly isInstalled?: boolean;
 }
 
 export interface Output {
@@ -129,8 +132,11 @@ export class TestShim implements AsyncDisposable {
   }
 
   async spawn(): Promise<ShimReady> {
-    const child = spawn(executablePath('ocup-shim'), [this.runFolder], {
-      stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+    const installed = { path: executablePath('ocup-shim'), descriptors: {} };
+    const { path, descriptors } = this.options.isInstalled === true ? installed : shimProgram();
+    const child = spawn(path, [this.runFolder], {
+      argv0: 'ocup-shim',
+      stdio: ['ignore', 'ignore', 'ignore', 'pipe', ...Object.values(descriptors)],
     });
     this.shimPid = child.pid ?? 0;
     this.hasShimEnded = false;
@@ -321,6 +327,14 @@ function makeImage(path: string): void {
 }
 
 function shimPart(options: ShimOptions): Partial<ShimConfig> {
-  const own = new Set(['command', 'user', 'memoryBytes', 'mounts', 'prepare', 'start']);
+  const own = new Set([
+    'command',
+    'user',
+    'memoryBytes',
+    'mounts',
+    'prepare',
+    'start',
+    'isInstalled',
+  ]);
   return Object.fromEntries(Object.entries(options).filter(([name]) => !own.has(name)));
 }

@@ -1,4 +1,4 @@
-#include "runtime/mount_calls.h"
+#include "base/mount_calls.h"
 
 #include <fcntl.h>
 #include <linux/seccomp.h>
