@@ -1,4 +1,5 @@
 import { isOcupError } from '../../base/errors.ts';
+import { withResolvers } from '../../base/resolvers.ts';
 import type { Container } from '../../model/container.ts';
 import type { Project } from '../../model/project.ts';
 import type { Plan, PlannedAction } from '../../plan/action.ts';
@@ -10,9 +11,11 @@ import type { TimelineRecorder } from '../execute/timeline-recorder.ts';
 import type { SupervisorClient } from '../connection.ts';
 import { LogPrinter, prefixName, toLogSource } from '../logs/log-printer.ts';
 import { type FinalExit, RunMonitor } from '../logs/run-monitor.ts';
+import { openMenu } from '../menu.ts';
 import { quietView } from '../progress/plain.ts';
 import type { Session } from '../session.ts';
 import { isColored } from '../style.ts';
+import { WatchSwitch } from '../watch/watch-switch.ts';
 
 /** The exit code after Ctrl-C. */
 const INTERRUPTED = 130;
@@ -31,8 +34,11 @@ export interface AttachOptions {
   readonly hasPrefix: boolean;
   readonly hasColor: boolean;
   readonly hasTimestamps: boolean;
-  /** Runs beside it from the starts on, until its signal aborts. */
-  readonly watch: ((signal: AbortSignal) => Promise<void>) | undefined;
+  /** Acts on changes of files until its signal aborts. @throws E_USAGE when none are to be watched */
+  readonly watch: (signal: AbortSignal) => Promise<void>;
+  /** Whether it does so from the starts on, or when the user says so. */
+  readonly isWatching: boolean;
+  readonly hasMenu: boolean;
 }
 
 const STARTS: readonly PlannedAction['kind'][] = [
@@ -47,8 +53,9 @@ export function isStart(action: PlannedAction): boolean {
 }
 
 /**
- * Starts what `plan` starts, shows what the containers write, and stays until all have ended or are stopped,
- * with `watch` until they are stopped: at the first Ctrl-C in order, at the second one at once. Gives the exit code of the command.
+ * Starts what `plan` starts, shows what the containers write, and stays until all have ended or are stopped, at the
+ * first Ctrl-C in order, at the second one at once; while files are watched until they are stopped. With a menu the user
+ * may leave before. Gives the exit code of the command.
  *
  * @throws the first failure of a start; what runs by then runs on
  */
@@ -59,12 +66,15 @@ export async function runAttached(
 ): Promise<number> {
   const { context, globals } = session;
   const leave = new AbortController();
+  const colored = options.hasColor && isColored(context.stdout, globals, context.environment);
   const printer = new LogPrinter(context, {
     hasPrefix: options.hasPrefix,
     hasTimestamps: options.hasTimestamps,
-    isColored: options.hasColor && isColored(context.stdout, globals, context.environment),
+    isColored: colored,
   });
   const ending = new Ending(session, options);
+  const watching = new WatchSwitch(session, { watch: options.watch, signal: ending.signal });
+  const detached = withResolvers<'detached'>();
   const monitor = new RunMonitor({
     client: options.client,
     printer,
@@ -76,13 +86,34 @@ export async function runAttached(
     onExit: (exit) => ending.onExit(exit),
   });
   const unsubscribe = context.onSignal(() => ending.onInterrupt());
+  const menu = options.hasMenu
+    ? openMenu(context, {
+        isColored: colored,
+        onInterrupt: () => ending.onInterrupt(),
+        items: [
+          {
+            key: 'w',
+            label: () => `${watching.isOn ? 'Disable' : 'Enable'} Watch`,
+            act: () => watching.turn(),
+          },
+          { key: 'd', label: () => 'Detach', act: () => detached.resolve('detached') },
+        ],
+      })
+    : undefined;
+  if (menu !== undefined) watching.onChange = (problem) => menu.draw(problem);
+  // What stops is shown where the line was, and a second Ctrl-C is a signal again.
+  ending.signal.addEventListener('abort', () => menu?.close(), { once: true });
   try {
     await monitor.open();
     const { signal } = ending;
     await ending.during(attach(session, plan, { ...options, monitor, printer, signal }));
-    // While files are watched, containers that have ended may be started again.
-    await options.watch?.(signal);
-    await monitor.waitForEnd();
+    if (options.isWatching) watching.turn();
+    const end = await Promise.race([whileAnyRuns(monitor, watching), detached.promise]);
+    if (end === 'detached') {
+      menu?.close();
+      session.say('Detached: the containers run on');
+      return 0;
+    }
     await ending.stopped();
     return ending.exitCode();
   } catch (error) {
@@ -91,10 +122,20 @@ export async function runAttached(
     await ending.stopped();
     return ending.exitCode();
   } finally {
+    menu?.close();
     unsubscribe();
     leave.abort();
+    await watching.end();
     await printer.flush();
   }
+}
+
+/** Until the last container has ended, and no change of a file can start one again. */
+async function whileAnyRuns(monitor: RunMonitor, watching: WatchSwitch): Promise<void> {
+  do {
+    await watching.whileOn();
+    await monitor.waitForEnd();
+  } while (watching.isOn);
 }
 
 async function attach(

@@ -37,8 +37,8 @@ export const upCommand: CommandDefinition = {
     option('--no-color', 'print without colours'),
     option('--timestamps', 'print when each line was written'),
     option('-w, --watch', 'act on changes of files as develop.watch says'),
-    hiddenOption('--menu', 'accepted, without effect'),
-    hiddenOption('--no-menu', 'accepted, without effect'),
+    option('--menu', 'on a terminal, offer keys: w watches files, d detaches'),
+    hiddenOption('--no-menu', 'offer none, whatever COMPOSE_MENU says'),
   ],
   examples: [
     ['ocup up', 'start the project, show its output, stop it with Ctrl-C'],
@@ -62,7 +62,15 @@ async function runUp(session: Session, call: Call): Promise<number> {
     return 0;
   }
   const attach = parseAttach(raw, project, options);
-  const watch = raw.flag('watch') ? await watchOf(session, project, attach.services) : undefined;
+  const isWatching = raw.flag('watch');
+  const findWatch = () => watchOf(session, project, attach.services);
+  // What is wrong with the rules is told before anything starts, where they are asked for.
+  const watch = isWatching ? await findWatch() : undefined;
+  const following = {
+    watch: watch ?? (async (signal: AbortSignal) => (await findWatch())(signal)),
+    isWatching,
+    hasMenu: hasMenu(raw, session.context.environment),
+  };
   const connectMs = timeNow();
   const client = await session.supervisor();
   timeline.addWhole('connect', connectMs, ['load']);
@@ -80,7 +88,8 @@ async function runUp(session: Session, call: Call): Promise<number> {
     if (isAttached) {
       await act();
       view.end();
-      return await runAttached(session, plan, { ...attach, project, client, timeline, watch });
+      const all = { ...attach, ...following, project, client, timeline };
+      return await runAttached(session, plan, all);
     }
     try {
       await act();
@@ -131,7 +140,7 @@ function parseAttach(
   raw: RawOptions,
   project: Project,
   options: UpOptions,
-): Omit<AttachOptions, 'project' | 'client' | 'timeline' | 'watch'> {
+): Omit<AttachOptions, 'project' | 'client' | 'timeline' | 'watch' | 'isWatching' | 'hasMenu'> {
   const exitCodeFrom = raw.text('exit-code-from');
   const only = raw.list('attach');
   const without = raw.list('no-attach');
@@ -161,6 +170,11 @@ function parseAttach(
     hasColor: !raw.flag('no-color'),
     hasTimestamps: raw.flag('timestamps'),
   };
+}
+
+function hasMenu(raw: RawOptions, environment: Readonly<Record<string, string>>): boolean {
+  if (raw.flag('menu') || raw.flag('no-menu')) return raw.flag('menu');
+  return ['1', 'true'].includes((environment['COMPOSE_MENU'] ?? '').toLowerCase());
 }
 
 /** What acts on changes of the services' files until its signal aborts. @throws as `getWatchRules` */
