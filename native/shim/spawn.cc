@@ -82,9 +82,11 @@ void become_child(const ChildStdio& stdio) {
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
   const int given[] = {stdio.input, stdio.output, stdio.error};
-  for (int fd = 0; fd < 3; ++fd) ::dup2(given[fd] < 0 ? null : given[fd], fd);
+  for (int fd = 0; fd < 3; ++fd) {
+    // Our own are /dev/null.
+    if (given[fd] >= 0) ::dup2(given[fd], fd);
+  }
   close_descriptors(3, ~0u);
 }
 
