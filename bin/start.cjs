@@ -53,7 +53,7 @@ function keepCache(path, script) {
 
 /** Parts of Node.js that take a millisecond or more, and that many a command never uses, are loaded at their first use. */
 function requireLazily(require) {
-  const heavy = ['assert', 'child_process', 'crypto', 'fs/promises', 'net', 'zlib'];
+  const heavy = ['child_process', 'crypto', 'fs/promises', 'net', 'zlib'];
   const known = new Map();
   return (id) => {
     const part = id.replace(/^node:/, '');
@@ -119,7 +119,7 @@ if (!isUsable && isWhole) process.once('exit', () => keepCache(path, script));
 const module_ = { exports: {} };
 script.runInThisContext()(
   module_.exports,
-  requireLazily(createRequire(program)),
+  name === 'ocup' ? requireLazily(createRequire(program)) : createRequire(program),
   module_,
   program,
   dirname(program),

@@ -32,12 +32,14 @@ enum class Message : uint8_t {
   /** → the user stops the job: nothing is to be written until `kContinued`. Answered by `kPaused`. */
   kStopped = 7,
   kContinued = 8,
+  /** → the mode of the terminal is now as the first unanswered `kRawMode` asked. */
+  kModeSet = 9,
 
   kAccepted = 65,
   kRefused = 66,
   /** ← the exit code, a byte: the last frame. */
   kExit = 67,
-  /** ← 1: the terminal of standard input becomes raw, 0: as it was. */
+  /** ← 1: the terminal of standard input becomes raw, 0: as it was. Answered by `kModeSet`. */
   kRawMode = 68,
   /** ← 1: the terminal of standard input is read, 0: no more. */
   kReadInput = 69,

@@ -85,6 +85,7 @@ class Relay {
       } else {
         mode_.restore();
       }
+      tell(Message::kModeSet);
     } else if (type == Message::kReadInput) {
       reads_input_ = value != 0;
     } else if (type == Message::kSignalSeen) {

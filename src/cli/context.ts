@@ -11,8 +11,8 @@ export type Unsubscribe = () => void;
 export interface Terminal {
   size(): TerminalSize;
   onResize(listener: () => void): Unsubscribe;
-  /** Raw: each key goes through as it is, Ctrl-C too. Only standard input has it. */
-  setRawMode(isRaw: boolean): void;
+  /** Raw: each key goes through as it is, Ctrl-C too. Only standard input has it. Resolves when it is so. */
+  setRawMode(isRaw: boolean): Promise<void>;
 }
 
 /** A standard stream, and its terminal where it is one. */

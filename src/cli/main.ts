@@ -46,14 +46,20 @@ function outputTerminal(stream: WriteStream): Terminal {
       stream.on('resize', listener);
       return () => stream.off('resize', listener);
     },
-    setRawMode: () => undefined,
+    setRawMode: () => Promise.resolve(),
   };
 }
 
 /** Its size is that of the terminal that is written to, which is the same one but where output is redirected. */
 function inputTerminal(stream: ReadStream, output: WriteStream): Terminal {
   const terminal = outputTerminal(output);
-  return { ...terminal, setRawMode: (isRaw) => stream.setRawMode(isRaw) };
+  return {
+    ...terminal,
+    setRawMode(isRaw) {
+      stream.setRawMode(isRaw);
+      return Promise.resolve();
+    },
+  };
 }
 
 function definedVariables(source: NodeJS.ProcessEnv): Record<string, string> {

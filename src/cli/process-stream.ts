@@ -79,10 +79,10 @@ function holdTerminal(
   };
   sendSize();
   const unsubscribe = output?.onResize(sendSize);
-  input?.setRawMode(true);
+  void input?.setRawMode(true);
   return () => {
     unsubscribe?.();
-    input?.setRawMode(false);
+    void input?.setRawMode(false);
   };
 }
 

@@ -108,9 +108,7 @@ class HandedCommand {
     return {
       size: () => this.size ?? first,
       onResize: (listener) => subscribe(this.resizes, listener),
-      setRawMode: (isRaw) => {
-        if (isInput) this.link.setRawMode(isRaw);
-      },
+      setRawMode: (isRaw) => (isInput ? this.link.setRawMode(isRaw) : Promise.resolve()),
     };
   }
 

@@ -22,6 +22,8 @@ export class LauncherLink {
   private readonly socket: Socket;
   private readonly listeners: LauncherListeners;
   private readonly splitter = new MessageSplitter();
+  /** Who waits for the mode of the terminal, first asked first. */
+  private readonly modes: (() => void)[] = [];
   private running: Promise<void> | undefined;
   private resume: () => void = () => undefined;
   private isReading = false;
@@ -41,8 +43,11 @@ export class LauncherLink {
     return this.running;
   }
 
-  setRawMode(isRaw: boolean): void {
+  /** Resolves when the terminal is so, or nobody is there any more. */
+  setRawMode(isRaw: boolean): Promise<void> {
+    if (this.isOver || this.socket.destroyed) return Promise.resolve();
     this.send(MESSAGE.rawMode, isRaw ? 1 : 0);
+    return new Promise((resolve) => this.modes.push(resolve));
   }
 
   readInput(isWanted: boolean): void {
@@ -83,6 +88,7 @@ export class LauncherLink {
       this.listeners.onResize({ rows: payload.readUInt16BE(0), columns: payload.readUInt16BE(2) });
     } else if (type === MESSAGE.input) this.onInput(Buffer.from(payload));
     else if (type === MESSAGE.inputEnd) this.onInput(undefined);
+    else if (type === MESSAGE.modeSet) this.modes.shift()?.();
     else if (type === MESSAGE.stopped) {
       this.running ??= new Promise((resolve) => {
         this.resume = resolve;
@@ -96,6 +102,7 @@ export class LauncherLink {
 
   private onClose(): void {
     this.resume();
+    for (const resolve of this.modes.splice(0)) resolve();
     if (this.isOver) return;
     this.isOver = true;
     this.listeners.onGone();

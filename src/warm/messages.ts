@@ -8,6 +8,7 @@ export const MESSAGE = {
   inputEnd: 6,
   stopped: 7,
   continued: 8,
+  modeSet: 9,
   exit: 67,
   rawMode: 68,
   readInput: 69,
