@@ -6,6 +6,7 @@ import { toError } from '../../base/errors.ts';
 import { type OwnTls, ownTls, trustedCertificates } from './certificates.ts';
 import { hostName, isLoopback, isPrivateAddress } from './hosts.ts';
 import { findProxy, isSocks } from './proxies.ts';
+import { readDockerProxies } from './settings/docker-daemon.ts';
 import { connectThroughSocks } from './socks.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -32,8 +33,8 @@ const CONNECT_TIMEOUT_MS = 30_000;
 const CONNECTIONS_PER_HOST = 6;
 
 /**
- * Connections that are kept for further requests: at most six a host, by the proxies of the environment, which loopback
- * needs none of.
+ * Connections that are kept for further requests: at most six a host, by the proxies of the environment and of Docker's
+ * daemon, which loopback needs none of.
  */
 export class Agents {
   private readonly known = new Map<string, Dispatcher>();
@@ -46,7 +47,7 @@ export class Agents {
   /** @throws E_IMAGE_REGISTRY when a proxy's address cannot be used */
   async find(target: Target): Promise<Way> {
     const { url, isInsecure, isBound } = target;
-    const proxy = isLoopback(hostName(url.host)) ? undefined : findProxy(url, this.env);
+    const proxy = await this.findProxy(url);
     const own = url.protocol === 'https:' ? (target.tls ?? ownTls(url.host)) : undefined;
     const key = JSON.stringify([url.protocol, isInsecure, isBound, proxy?.href, own]);
     const known = this.known.get(key);
@@ -64,6 +65,12 @@ export class Agents {
     const dispatcher = await this.create(url, proxy, options);
     this.known.set(key, dispatcher);
     return { dispatcher, proxy };
+  }
+
+  /** The proxy on the way to an address. @throws E_IMAGE_REGISTRY when it cannot be used */
+  async findProxy(url: URL): Promise<URL | undefined> {
+    if (isLoopback(hostName(url.host))) return undefined;
+    return findProxy(url, this.env, await readDockerProxies(this.env));
   }
 
   async close(): Promise<void> {

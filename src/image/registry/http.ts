@@ -7,7 +7,6 @@ import { OcupError, isOcupError, messageOf } from '../../base/errors.ts';
 import { Agents } from './agents.ts';
 import type { OwnTls } from './certificates.ts';
 import { hostName, isPrivateAddress } from './hosts.ts';
-import { findProxy } from './proxies.ts';
 import { redactUrl, secretsOf } from './redact.ts';
 import { TransientError, findErrorCode, isTransientCode } from './retry.ts';
 import { SocksError } from './socks.ts';
@@ -54,12 +53,10 @@ const SECRET_HEADERS = ['authorization', 'cookie'];
  */
 export class Http {
   private readonly agents: Agents;
-  private readonly env: Readonly<Record<string, string | undefined>>;
   private readonly idleTimeoutMs: number;
 
   constructor(env: Readonly<Record<string, string | undefined>>, idleTimeoutMs = IDLE_TIMEOUT_MS) {
     this.agents = new Agents(env);
-    this.env = env;
     this.idleTimeoutMs = idleTimeoutMs;
   }
 
@@ -93,7 +90,7 @@ export class Http {
     const origin = namedBy ?? url;
     const name = hostName(origin.host);
     if (isInsecure || isPrivateAddress(name)) return false;
-    if (isIP(name) !== 0 || findProxy(origin, this.env) !== undefined) return true;
+    if (isIP(name) !== 0 || (await this.agents.findProxy(origin)) !== undefined) return true;
     const addresses = await lookupAddresses(name, { all: true }).catch(() => []);
     return !(addresses.length > 0 && addresses.every(({ address }) => isPrivateAddress(address)));
   }

@@ -13,22 +13,35 @@ const PROTOCOLS: ReadonlySet<string> = new Set([
   'socks5h:',
 ]);
 
+/** What a file of settings says, for the variables that the environment does not have. */
+export interface ProxyDefaults {
+  readonly HTTP_PROXY?: ProxyDefault | undefined;
+  readonly HTTPS_PROXY?: ProxyDefault | undefined;
+  readonly NO_PROXY?: ProxyDefault | undefined;
+}
+
+export interface ProxyDefault {
+  readonly text: string;
+  /** Where it is written. */
+  readonly place: string;
+}
+
 /**
  * The proxy for an address by `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, in lower case or upper;
- * undefined: none.
+ * undefined: none. A variable that is set, be it to nothing, stands before its default.
  * @throws E_IMAGE_REGISTRY when the variable holds no address of a proxy of HTTP or SOCKS 5
  */
-export function findProxy(url: URL, env: Env): URL | undefined {
-  const own = url.protocol === 'https:' ? 'HTTPS_PROXY' : 'HTTP_PROXY';
-  const name = [own, 'ALL_PROXY'].find((one) => read(one, env) !== '');
-  if (name === undefined || isExempt(url, read('NO_PROXY', env))) return undefined;
-  const text = read(name, env);
+export function findProxy(url: URL, env: Env, defaults: ProxyDefaults = {}): URL | undefined {
+  const found = findAddress(url, env, defaults);
+  const exempt = find('NO_PROXY', env) ?? defaults.NO_PROXY?.text ?? '';
+  if (found === undefined || isExempt(url, exempt)) return undefined;
+  const { text, place } = found;
   const address = text.includes('://') ? text : `http://${text}`;
   const proxy = URL.canParse(address) ? new URL(address) : undefined;
   const isKnown = proxy !== undefined && PROTOCOLS.has(proxy.protocol) && proxy.hostname !== '';
-  if (!isKnown) throw unusable(name, 'it is not an address of HTTP or SOCKS 5');
+  if (!isKnown) throw unusable(place, 'it is not an address of HTTP or SOCKS 5');
   if (!isDecodable(proxy.username + proxy.password)) {
-    throw unusable(name, 'a % in its user name or password is to be written %25');
+    throw unusable(place, 'a % in its user name or password is to be written %25');
   }
   return proxy;
 }
@@ -38,8 +51,17 @@ export function isSocks(proxy: URL): boolean {
   return proxy.protocol.startsWith('socks');
 }
 
-function read(name: string, env: Env): string {
-  return env[name.toLowerCase()] ?? env[name] ?? '';
+function findAddress(url: URL, env: Env, defaults: ProxyDefaults): ProxyDefault | undefined {
+  const own = url.protocol === 'https:' ? 'HTTPS_PROXY' : 'HTTP_PROXY';
+  for (const place of [own, 'ALL_PROXY']) {
+    const text = find(place, env) ?? '';
+    if (text !== '') return { text, place };
+  }
+  return find(own, env) === undefined ? defaults[own] : undefined;
+}
+
+function find(name: string, env: Env): string | undefined {
+  return env[name.toLowerCase()] ?? env[name];
 }
 
 function isDecodable(text: string): boolean {
@@ -52,8 +74,8 @@ function isDecodable(text: string): boolean {
 }
 
 /** The address itself may hold a password. */
-function unusable(name: string, reason: string): OcupError {
-  return new OcupError('E_IMAGE_REGISTRY', `cannot use the proxy in ${name}: ${reason}`);
+function unusable(place: string, reason: string): OcupError {
+  return new OcupError('E_IMAGE_REGISTRY', `cannot use the proxy in ${place}: ${reason}`);
 }
 
 /** `example.com` stands for itself and what is below, `.example.com` and `*.example.com` for what is below. */

@@ -1,5 +1,8 @@
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { type IncomingMessage, createServer, request } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, type Socket, connect, createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
@@ -19,7 +22,12 @@ let plain: Registry;
 let home: ImagesHome;
 
 beforeAll(async () => {
-  tls = makeCertificate(seeds.folder, ['DNS:registry.example', 'IP:10.9.8.7', 'IP:fd00::7:8']);
+  tls = makeCertificate(seeds.folder, [
+    'DNS:registry.example',
+    'DNS:localhost',
+    'IP:10.9.8.7',
+    'IP:fd00::7:8',
+  ]);
   secured = await startRegistry({ tls });
   plain = await startRegistry();
   const store = newStore();
@@ -99,6 +107,85 @@ describe('a registry with a certificate of its own', () => {
   );
 });
 
+describe('a proxy that itself speaks TLS', () => {
+  test.each([
+    ['HTTPS_PROXY', 'registry.example/team/app:1', 'registry.example:443'],
+    ['HTTP_PROXY', 'plain.example:5000/team/app:1', 'plain.example:5000'],
+  ])('in %s is asked for a tunnel to %s', async (variable, name, to) => {
+    const proxy = await startProxy(portOf(variable === 'HTTPS_PROXY' ? secured : plain), { tls });
+    try {
+      await pull(name, { [variable]: `https://me:S3CRET@localhost:${proxy.port}` });
+      expect(new Set(proxy.asked)).toEqual(new Set([`CONNECT ${to}`]));
+      const unknown = { SSL_CERT_FILE: '/etc/hostname' };
+      await expect(
+        pull(name, { [variable]: `https://localhost:${proxy.port}`, ...unknown }),
+      ).rejects.toThrow(`through the proxy https://localhost:${proxy.port}: `);
+    } finally {
+      await proxy.stop();
+    }
+  });
+});
+
+describe("proxies of docker's daemon.json", () => {
+  const write = async (proxies: object): Promise<string> => {
+    const folder = join(home.folder, '.config/docker');
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, 'daemon.json'), JSON.stringify({ proxies }));
+    return join(folder, 'daemon.json');
+  };
+
+  test('are used, but for what no-proxy names, and change without a new start', async () => {
+    const proxy = await startProxy(portOf(secured));
+    const plainProxy = await startProxy(portOf(plain));
+    try {
+      const proxies = {
+        'https-proxy': `http://127.0.0.1:${proxy.port}`,
+        'http-proxy': `127.0.0.1:${plainProxy.port}`,
+      };
+      await write(proxies);
+      await pull('registry.example/team/app:1', {});
+      await home.pull('plain.example:5000/team/app:1');
+      expect(new Set(proxy.asked)).toEqual(new Set(['CONNECT registry.example:443']));
+      expect(plainProxy.asked).toContain('HEAD http://plain.example:5000/v2/team/app/manifests/1');
+      await write({ ...proxies, 'no-proxy': '.example' });
+      await expect(home.pull('registry.example/team/app:1')).rejects.toThrow(
+        /cannot reach https:\/\/registry.example\/[^ ]*: no such host/,
+      );
+    } finally {
+      await proxy.stop();
+      await plainProxy.stop();
+    }
+  });
+
+  test('stand behind the environment, also where that says none', async () => {
+    const [own, daemons] = [
+      await startProxy(portOf(secured)),
+      await startProxy(1, { status: 403 }),
+    ];
+    try {
+      await write({ 'https-proxy': `http://127.0.0.1:${daemons.port}`, 'no-proxy': '.example' });
+      const address = `http://127.0.0.1:${own.port}`;
+      await pull('registry.example/team/app:1', { HTTPS_PROXY: address, NO_PROXY: '' });
+      await pull('registry.example/team/app:1', { all_proxy: address, NO_PROXY: 'other' });
+      await expect(
+        pull('registry.example/team/app:1', { https_proxy: '', NO_PROXY: '' }),
+      ).rejects.toThrow(/no such host/);
+      expect(daemons.asked).toEqual([]);
+    } finally {
+      await own.stop();
+      await daemons.stop();
+    }
+  });
+
+  test('that are no address are an error that names the file', async () => {
+    const path = await write({ 'https-proxy': 'ftp://me:S3CRET@proxy.example' });
+    await expect(pull('registry.example/team/app:1', {})).rejects.toMatchObject({
+      code: 'E_IMAGE_REGISTRY',
+      message: `cannot use the proxy in ${path}: it is not an address of HTTP or SOCKS 5`,
+    });
+  });
+});
+
 describe('a proxy of HTTP, for a registry without TLS,', () => {
   test('is sent requests with whole addresses, since many open no other tunnels', async () => {
     const proxy = await startProxy(portOf(plain));
@@ -119,7 +206,7 @@ describe('a proxy of HTTP, for a registry without TLS,', () => {
   test.each(['http://plain.example:5000', 'https://registry.example'])(
     'that wants another password is told of, for %s',
     async (origin) => {
-      const proxy = await startProxy(1, 407);
+      const proxy = await startProxy(1, { status: 407 });
       try {
         const env = { ALL_PROXY: `http://me:S3CRET@127.0.0.1:${proxy.port}` };
         const failed = pull(`${new URL(origin).host}/team/app:1`, env);
@@ -250,8 +337,18 @@ interface HttpProxy {
   stop(): Promise<void>;
 }
 
-/** A proxy that leads to one port whatever it is asked for, or answers with a status only. */
-async function startProxy(port: number, status?: number): Promise<HttpProxy> {
+interface HttpProxyOptions {
+  /** It answers with this only. */
+  readonly status?: number;
+  /** It speaks TLS. */
+  readonly tls?: Certificate;
+}
+
+/** A proxy that leads to one port whatever it is asked for. */
+async function startProxy(
+  port: number,
+  { status, tls }: HttpProxyOptions = {},
+): Promise<HttpProxy> {
   const asked: string[] = [];
   const credentials: string[] = [];
   const sockets = new Set<Socket>();
@@ -263,19 +360,22 @@ async function startProxy(port: number, status?: number): Promise<HttpProxy> {
     asked.push(`${method} ${url}`);
     credentials.push(headers['proxy-authorization'] ?? '');
   };
-  const server = createServer((message, response) => {
-    note(message);
-    if (status !== undefined) {
-      response.writeHead(status).end();
-      return;
-    }
-    const { pathname, search } = new URL(message.url ?? '');
-    const { method, headers } = message;
-    request({ port, method, path: pathname + search, headers }, (answer) => {
-      response.writeHead(answer.statusCode ?? 0, answer.headers);
-      answer.pipe(response);
-    }).end();
-  });
+  const server = (tls === undefined ? createServer() : createTlsServer(filesOf(tls))).on(
+    'request',
+    (message, response) => {
+      note(message);
+      if (status !== undefined) {
+        response.writeHead(status).end();
+        return;
+      }
+      const { pathname, search } = new URL(message.url ?? '');
+      const { method, headers } = message;
+      request({ port, method, path: pathname + search, headers }, (answer) => {
+        response.writeHead(answer.statusCode ?? 0, answer.headers);
+        answer.pipe(response);
+      }).end();
+    },
+  );
   server.on('connection', keep);
   server.on('connect', (message, client: Socket, head) => {
     note(message);
@@ -301,4 +401,11 @@ async function startProxy(port: number, status?: number): Promise<HttpProxy> {
         server.close(() => done());
       }),
   };
+}
+
+function filesOf({ certificate, key }: Certificate): {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+} {
+  return { cert: readFileSync(certificate), key: readFileSync(key) };
 }
