@@ -91,7 +91,7 @@ void copy_file(int from_fd, const std::string& path, int to_fd, const std::strin
   } else if (::mknodat(to_fd, name.c_str(), stat.st_mode, stat.st_rdev) < 0) {
     if (errno != EPERM || S_ISFIFO(stat.st_mode)) throw SysError(errno, "mknod", path);
     skipped.devices += 1;
-    return;
+    if (!stand_in_for_device(to_fd, name, stat.st_mode & S_IFMT, stat.st_rdev)) return;
   }
   set_owner(to_fd, name.c_str(), stat.st_uid, stat.st_gid, privileges, skipped);
   if (!S_ISLNK(stat.st_mode) && ::fchmodat(to_fd, name.c_str(), stat.st_mode & 07777, 0) < 0) {

@@ -18,6 +18,7 @@ namespace {
 
 constexpr const char* kTrustedOpaque = "trusted.overlay.opaque";
 constexpr const char* kUserOpaque = "user.overlay.opaque";
+constexpr const char* kDeviceAttribute = "user.ocup.device";
 constexpr size_t kMaxValueBytes = 65536;
 
 bool is_of_overlay(std::string_view name) {
@@ -91,6 +92,17 @@ void set_owner(int folder_fd, const char* name, uid_t uid, gid_t gid, const Priv
   if (::fchownat(folder_fd, name, uid, gid, flags) == 0) return;
   if (!is_owner_refused(privileges)) throw SysError(errno, "chown", name);
   skipped.owners += 1;
+}
+
+bool stand_in_for_device(int folder_fd, const std::string& name, mode_t type, dev_t device) {
+  const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
+  const UniqueFd file = open_file(folder_fd, name, flags, 0600);
+  const std::string value = std::string(type == S_IFBLK ? "b " : "c ") +
+                            std::to_string(::major(device)) + ":" + std::to_string(::minor(device));
+  if (::fsetxattr(file.get(), kDeviceAttribute, value.data(), value.size(), 0) == 0) return true;
+  if (errno != ENOTSUP) throw SysError(errno, "setxattr", name);
+  if (::unlinkat(folder_fd, name.c_str(), 0) < 0) throw SysError(errno, "unlink", name);
+  return false;
 }
 
 void set_attributes(int fd, const Attributes& attributes, const Privileges& privileges,

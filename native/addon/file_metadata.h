@@ -45,6 +45,10 @@ struct Skipped {
 void set_owner(int folder_fd, const char* name, uid_t uid, gid_t gid, const Privileges& privileges,
                Skipped& skipped);
 
+/** Makes an empty file in the place of a device that this process may not make; its attribute
+ * `user.ocup.device` says which (`c 1:3`). False where the file system has no such attributes. */
+bool stand_in_for_device(int folder_fd, const std::string& name, mode_t type, dev_t device);
+
 /** Sets attributes of the open file; those of overlayfs itself are left out. */
 void set_attributes(int fd, const Attributes& attributes, const Privileges& privileges,
                     Skipped& skipped);

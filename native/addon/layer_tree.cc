@@ -300,7 +300,9 @@ void LayerTree::add_node(const TarEntry& entry, const LayerFolder& parent,
     if (errno != EPERM || type == S_IFIFO) throw SysError(errno, "mknod", path);
     // Devices are made by whoever has the privilege; a container gets its own /dev in any case.
     skipped_.devices += 1;
-    return;
+    if (!stand_in_for_device(parent.fd, name, type, device)) return;
+    if (::fchmodat(parent.fd, name.c_str(), entry.mode & 0777, 0) < 0)
+      throw SysError(errno, "chmod", path);
   }
   apply_to_node(entry, parent, name);
 }

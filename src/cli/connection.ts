@@ -48,20 +48,30 @@ export interface SupervisorClient {
  * Connects to the user's supervisor, and starts one if none runs or the one that runs is of another version
  * (containers run on meanwhile).
  *
+ * @param wrapper the command that starts it with what follows, such as `unshare --user`
  * @throws E_WIRE_CONNECT if it cannot be started
  */
 export async function connectSupervisor(
   context: CommandContext,
   signal: AbortSignal,
+  wrapper: readonly string[] = [],
 ): Promise<SupervisorClient> {
   const paths = hostPaths(context.environment, context.uid);
+  const place = { context, paths, wrapper };
   const info = await findInfo(paths, signal);
-  if (info === undefined) await startSupervisor(context, paths, signal);
+  if (info === undefined) await startSupervisor(place, signal);
   else if (info.protocolVersion !== PROTOCOL_VERSION || info.version !== ocupVersion()) {
     await callSocket(paths.supervisorSocket, { method: 'system.shutdown', params: {} }, { signal });
-    await startSupervisor(context, paths, signal);
+    await startSupervisor(place, signal);
   }
-  return makeClient(context, paths, signal);
+  return makeClient(place, signal);
+}
+
+/** Where a supervisor is, or is to be, and how it is started. */
+interface Place {
+  readonly context: CommandContext;
+  readonly paths: HostPaths;
+  readonly wrapper: readonly string[];
 }
 
 /**
@@ -79,11 +89,8 @@ export async function findSupervisor(
   return info === undefined ? undefined : connectSupervisor(context, signal);
 }
 
-function makeClient(
-  context: CommandContext,
-  paths: HostPaths,
-  commandSignal: AbortSignal,
-): SupervisorClient {
+function makeClient(place: Place, commandSignal: AbortSignal): SupervisorClient {
+  const { context, paths } = place;
   // A supervisor ends by itself when nothing runs; between two calls of a command it may have done so.
   const again = async <T>(
     work: (signal: AbortSignal) => Promise<T>,
@@ -95,7 +102,7 @@ function makeClient(
     } catch (error) {
       const isOver = commandSignal.aborted || signal.aborted;
       if (!isOcupError(error, 'E_WIRE_CONNECT') || isOver) throw error;
-      await startSupervisor(context, paths, commandSignal);
+      await startSupervisor(place, commandSignal);
       return work(signal);
     }
   };
@@ -143,15 +150,12 @@ async function findInfo(
   }
 }
 
-async function startSupervisor(
-  context: CommandContext,
-  paths: HostPaths,
-  signal: AbortSignal,
-): Promise<void> {
+async function startSupervisor(place: Place, signal: AbortSignal): Promise<void> {
+  const { context, paths } = place;
   const deadline = context.now() + READY_TIMEOUT_MS;
   // One that gives way to another ends without being ready: the other one may answer, or be ending itself.
   while (context.now() < deadline) {
-    const isReady = await spawnSupervisor(context, paths, signal);
+    const isReady = await spawnSupervisor(place, signal);
     if (isReady || (await findInfo(paths, signal)) !== undefined) return;
     await delay(50, signal);
   }
@@ -165,37 +169,29 @@ const SUPERVISOR_OPTIONS = ['--max-semi-space-size=2', '--expose-gc'];
 
 /** Whether the new process takes calls; false when it ended before. */
 async function spawnSupervisor(
-  context: CommandContext,
-  paths: HostPaths,
+  { context, paths, wrapper }: Place,
   signal: AbortSignal,
 ): Promise<boolean> {
   mkdirSync(paths.dataDir, { recursive: true });
   const log = openSync(join(paths.dataDir, 'supervisor.log'), 'a', 0o600);
+  const start = join(installRoot(), 'bin/start.cjs');
+  const own = [...SUPERVISOR_OPTIONS, start, 'supervisor', '--ready-fd', '3'];
+  const [program = '', ...args] = [...wrapper, context.nodePath, ...own];
   try {
-    const child = spawn(
-      context.nodePath,
-      [
-        ...SUPERVISOR_OPTIONS,
-        join(installRoot(), 'bin/start.cjs'),
-        'supervisor',
-        '--ready-fd',
-        '3',
-      ],
-      {
-        cwd: '/',
-        detached: true,
-        // Options of the caller's Node, such as an inspector's port, are not for the daemon.
-        // One heap of the C library for all threads: each of its own would keep what a pull has used.
-        // Certificates are read by whoever asks a registry; Node.js would read them before anything else.
-        env: {
-          ...context.environment,
-          NODE_OPTIONS: '',
-          NODE_EXTRA_CA_CERTS: '',
-          MALLOC_ARENA_MAX: '1',
-        },
-        stdio: ['ignore', log, log, 'pipe'],
+    const child = spawn(program, args, {
+      cwd: '/',
+      detached: true,
+      // Options of the caller's Node, such as an inspector's port, are not for the daemon.
+      // One heap of the C library for all threads: each of its own would keep what a pull has used.
+      // Certificates are read by whoever asks a registry; Node.js would read them before anything else.
+      env: {
+        ...context.environment,
+        NODE_OPTIONS: '',
+        NODE_EXTRA_CA_CERTS: '',
+        MALLOC_ARENA_MAX: '1',
       },
-    );
+      stdio: ['ignore', log, log, 'pipe'],
+    });
     const ready = child.stdio[3] as Readable | null | undefined;
     const spawned = new Promise<never>((_, reject) => child.once('error', reject));
     child.unref();

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, lstatSync, readFileSync, readlinkSync } from 'node:fs';
-import { chmod, chown, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -14,6 +14,7 @@ import { PeerRoom, peersObstacle } from '../support/peers.ts';
 const OCUP = resolve(import.meta.dirname, '../../bin/ocup');
 /** Of a user without rights on this machine, as the kernel sees it. */
 const FOREIGN_ID = 200_000;
+const USER_ID = 3_100_000;
 
 /** What can differ between two machines: owners, links, attributes, times, folders that no layer names. */
 async function writeImage(layout: string): Promise<void> {
@@ -33,6 +34,8 @@ async function writeImage(layout: string): Promise<void> {
       { path: 'etc/greeting2', content: 'good day\n', uid: 77, gid: 77 },
       { path: `${'long/'.repeat(30)}name`, content: 'x' },
       { path: 'fifo', type: '6' },
+      { path: 'dev/null', type: '3', device: [1, 3], mode: 0o666, uid: 5, gid: 6 },
+      { path: 'dev/disk', type: '4', device: [259, 300], mode: 0o600 },
     ],
   );
   const config = { Cmd: ['/bin/sh', '-c', '/bin/cat /etc/greeting2'], Env: ['PATH=/bin'] };
@@ -107,6 +110,24 @@ describe('a bundle', () => {
     }
   });
 
+  test('has that digest also for a user of the machine, who has subordinate ids', async () => {
+    const first = (await bundle(home, '--digest')).stdout;
+    const own = await mkdtemp(join(tmpdir(), 'ocup-bytes-user-'));
+    try {
+      await chown(own, USER_ID, USER_ID);
+      const args = ['bundle', '--image', `oci:${layout}:box`, '--digest', '--archive', 'own.tar'];
+      const { code, stdout, stderr } = await runAsUser(args, own);
+      expect({ code, stdout, stderr }).toMatchObject({ code: 0, stdout: first });
+      const archive = await readFile(join(own, 'own.tar'));
+      expect(archive.equals(readFileSync(join(folder, 'a.tar')))).toBe(true);
+      expect((await readdir(join(own, 'data'))).filter((name) => name.includes('mapped'))).toEqual(
+        [],
+      );
+    } finally {
+      await rm(own, { recursive: true, force: true });
+    }
+  });
+
   test('without ids for its owners is refused a digest', async () => {
     const own = await mkdtemp(join(tmpdir(), 'ocup-bytes-user-'));
     try {
@@ -142,6 +163,48 @@ describe('a bundle', () => {
   }
 });
 
+/**
+ * Runs ocup as a user without rights, in a mount namespace in which the files that name users and their subordinate
+ * ids have lines for it.
+ */
+async function runAsUser(args: readonly string[], folder: string): Promise<RunResult> {
+  const etc = await mkdtemp(join(tmpdir(), 'ocup-bytes-etc-'));
+  try {
+    const users = await readFile('/etc/passwd', 'utf8');
+    await writeFile(
+      join(etc, 'passwd'),
+      `${users}ocuptest:x:${USER_ID}:${USER_ID}::${folder}:/bin/sh\n`,
+    );
+    for (const name of ['subuid', 'subgid']) {
+      await writeFile(join(etc, name), `ocuptest:${USER_ID + 1}:65536\n`);
+    }
+    const script = `
+for name in passwd subuid subgid; do mount --bind "$1/$name" /etc/$name; done
+shift
+exec setpriv --reuid ${USER_ID} --regid ${USER_ID} --clear-groups --inh-caps=-all "$@"`;
+    const argv = ['--mount', 'sh', '-ec', script, 'sh', etc, OCUP, ...args];
+    const result = await runProgram('unshare', argv, { cwd: folder, env: ownPlaces(folder) });
+    await waitForSupervisor(folder);
+    return result;
+  } finally {
+    await rm(etc, { recursive: true, force: true });
+  }
+}
+
+function ownPlaces(folder: string): Record<string, string> {
+  return {
+    HOME: folder,
+    OCUP_DATA_DIR: join(folder, 'data'),
+    OCUP_RUN_DIR: join(folder, 'run'),
+    OCUP_IDLE_MS: '200',
+  };
+}
+
+async function waitForSupervisor(folder: string): Promise<void> {
+  const socket = join(folder, 'run/supervisor.sock');
+  await eventually(() => !existsSync(socket), 15_000, 'the end of the supervisor');
+}
+
 /** Runs ocup as root of a user namespace with `count` ids, all of a user that has no rights here. */
 async function runMapped(
   args: readonly string[],
@@ -152,13 +215,7 @@ async function runMapped(
   const argv = ['--user', '--mount', '--keep-caps', 'sh', '-c', script, 'sh', OCUP, ...args];
   const child = spawn('unshare', argv, {
     cwd: folder,
-    env: {
-      PATH: process.env['PATH'],
-      HOME: folder,
-      OCUP_DATA_DIR: join(folder, 'data'),
-      OCUP_RUN_DIR: join(folder, 'run'),
-      OCUP_IDLE_MS: '200',
-    },
+    env: { PATH: process.env['PATH'], ...ownPlaces(folder) },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   let [stdout, stderr] = ['', ''];
@@ -173,7 +230,6 @@ async function runMapped(
   await writeFile(`${path}/gid_map`, map);
   child.stdin.end('\n');
   const code = await ended;
-  const socket = join(folder, 'run/supervisor.sock');
-  await eventually(() => !existsSync(socket), 15_000, 'the end of the supervisor');
+  await waitForSupervisor(folder);
   return { code, stdout, stderr };
 }

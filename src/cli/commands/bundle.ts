@@ -1,12 +1,15 @@
 import { resolve } from 'node:path';
 import { OcupError } from '../../base/errors.ts';
 import { ocupVersion } from '../../base/install-root.ts';
+import { Scope } from '../../base/scope.ts';
 import { type ContainerConfig, plainContainerConfig } from '../../model/container.ts';
 import { toContainerConfig } from '../../plan/container-config.ts';
 import { getService } from '../../plan/selection.ts';
 import { type Call, type CommandDefinition, option } from '../command.ts';
 import { pullImage } from '../execute/pull.ts';
 import { absoluteImage } from '../image-path.ts';
+import { openMappedSupervisor } from '../mapped-supervisor.ts';
+import type { ProgressView } from '../progress/progress.ts';
 import type { Session } from '../session.ts';
 
 export const bundleCommand: CommandDefinition = {
@@ -36,20 +39,36 @@ export const bundleCommand: CommandDefinition = {
     const view = session.openView('bundle');
     const { image, platform } = config;
     const { signal } = session;
+    await using scope = new Scope();
+    // Its bytes hold the owners of files, which a user without privileges cannot give to them.
+    const isPacked = isDigested || archive !== undefined;
+    let maker = client;
     try {
       await pullImage({ image, platform, policy }, { client, view, signal });
+      const mapped = isPacked ? await openMappedSupervisor(session, scope) : undefined;
+      if (mapped !== undefined) {
+        await pullImage({ image, platform, policy }, { client: mapped, view: NO_VIEW, signal });
+        maker = mapped;
+      }
     } finally {
       view.end();
     }
     const absolute = (name: string | undefined): string | undefined =>
       name === undefined ? undefined : resolve(session.context.workingDir, name);
     const params = { config, path: absolute(output), archive: absolute(archive), isDigested };
-    const { digest, path } = await client.call('bundle.create', params, { signal });
+    const { digest, path } = await maker.call('bundle.create', params, { signal });
     const written = path ?? params.archive;
     const said = isDigested ? digest : written;
     await session.print(`${said ?? ''}\n`);
     return 0;
   },
+};
+
+/** The same pull was shown before. */
+const NO_VIEW: ProgressView = {
+  show: () => undefined,
+  warn: () => undefined,
+  end: () => undefined,
 };
 
 interface BundleSource {

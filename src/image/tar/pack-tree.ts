@@ -10,7 +10,8 @@ const BATCH = 256;
 
 /**
  * Adds a folder and all below it as `name`, in the order of the bytes of their paths, with owners, modes, times,
- * attributes, devices and hard links. The same tree gives the same members, wherever it lies. Sockets are left out.
+ * attributes, devices and hard links. The same tree gives the same members, wherever it lies; a file that stands in for a
+ * device is packed as that. Sockets are left out.
  */
 export async function packTree(sink: TarSink, folder: string, name: string): Promise<void> {
   const paths = await listPaths(folder);
@@ -31,11 +32,27 @@ export async function packTree(sink: TarSink, folder: string, name: string): Pro
         continue;
       }
       if (stat.nlink > 1n) links.set(inode, member.path);
-      const whole = { ...member, attributes: attributes[index] ?? [] };
+      const whole = withDevice({ ...member, attributes: attributes[index] ?? [] });
       if (member.type === 'file') await sink.addFile(whole, source);
       else await sink.add(whole);
     }
   }
+}
+
+/** Unpacking without privileges leaves an empty file with this attribute where a device should be. */
+const DEVICE_ATTRIBUTE = 'user.ocup.device';
+
+function withDevice(member: TarMember & Required<Pick<TarMember, 'attributes'>>): TarMember {
+  const { attributes } = member;
+  const value = attributes.find(([name]) => name === DEVICE_ATTRIBUTE)?.[1].toString('latin1');
+  const match = /^([bc]) (\d+):(\d+)$/.exec(value ?? '');
+  if (member.type !== 'file' || member.size > 0 || match === null) return member;
+  return {
+    ...member,
+    type: match[1] === 'b' ? 'block-device' : 'character-device',
+    device: { major: Number(match[2]), minor: Number(match[3]) },
+    attributes: attributes.filter(([name]) => name !== DEVICE_ATTRIBUTE),
+  };
 }
 
 /** Relative paths as strings of bytes, the folder itself first as `.`, each folder before what is in it. */
