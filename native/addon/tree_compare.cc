@@ -23,6 +23,7 @@ namespace ocup {
 namespace {
 
 constexpr size_t kChunkBytes = 256 * 1024;
+constexpr const char* kTime = "time";
 
 struct stat stat_of(int folder_fd, const std::string& path) {
   struct stat stat = {};
@@ -66,6 +67,8 @@ class Comparison {
         buffer_b_(kChunkBytes) {}
 
   std::string run() {
+    // A folder's time tells only that something below has changed: it counts where nothing else is found.
+    std::string folder_time;
     // Paths that are still to be looked at, the next one last: trees may be deeper than a stack.
     std::vector<std::string> left = {""};
     while (!left.empty()) {
@@ -73,7 +76,11 @@ class Comparison {
       left.pop_back();
       const struct stat stat = stat_of(a_.get(), path);
       const std::string difference = compare(path, stat);
-      if (!difference.empty()) return (path.empty() ? "/" : path) + ": " + difference;
+      if (!difference.empty()) {
+        const std::string found = (path.empty() ? "/" : path) + ": " + difference;
+        if (difference != kTime || !S_ISDIR(stat.st_mode)) return found;
+        if (folder_time.empty()) folder_time = found;
+      }
       if (!S_ISDIR(stat.st_mode)) continue;
       const std::vector<std::string> names = list_folder(a_.get(), path);
       const std::vector<std::string> others = list_folder(b_.get(), path);
@@ -85,19 +92,24 @@ class Comparison {
       for (auto name = names.rbegin(); name != names.rend(); ++name)
         left.push_back(join_path(path, *name));
     }
-    return "";
+    return folder_time;
   }
 
  private:
   std::string compare(const std::string& path, const struct stat& stat) {
     const struct stat other = stat_of(b_.get(), path);
+    const std::string difference = compare_all_but_time(path, stat, other);
+    const bool is_same_time = stat.st_mtim.tv_sec == other.st_mtim.tv_sec &&
+                              stat.st_mtim.tv_nsec == other.st_mtim.tv_nsec;
+    return difference.empty() && !is_same_time ? kTime : difference;
+  }
+
+  std::string compare_all_but_time(const std::string& path, const struct stat& stat,
+                                   const struct stat& other) {
     const auto type = stat.st_mode & S_IFMT;
     if (type != (other.st_mode & S_IFMT)) return "type";
     if (stat.st_mode != other.st_mode) return "mode";
     if (stat.st_uid != other.st_uid || stat.st_gid != other.st_gid) return "owner";
-    if (stat.st_mtim.tv_sec != other.st_mtim.tv_sec ||
-        stat.st_mtim.tv_nsec != other.st_mtim.tv_nsec)
-      return "time";
     if (stat.st_rdev != other.st_rdev) return "device number";
     if (type != S_IFDIR && stat.st_nlink != other.st_nlink) return "number of hard links";
     if (type == S_IFLNK && link_at(a_.get(), path) != link_at(b_.get(), path))

@@ -1,4 +1,4 @@
-import { appendFile, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { VerifyResult } from '../../../src/image/verification.ts';
@@ -109,8 +109,13 @@ describe('verifying the store', () => {
 
   test.each([
     ['content', (path: string) => writeFile(join(path, 'etc/name'), 'apq'), 'etc/name'],
-    ['a file too many', (path: string) => writeFile(join(path, 'etc/more'), ''), 'etc'],
-    ['a file too few', (path: string) => rm(join(path, 'etc/name')), 'etc'],
+    [
+      'a file too many',
+      (path: string) => writeFile(join(path, 'etc/more'), ''),
+      'etc/more: not part of the layer',
+    ],
+    ['a file too few', (path: string) => rm(join(path, 'etc/name')), 'etc/name: missing'],
+    ['a folder with another time', (path: string) => utimes(join(path, 'etc'), 1, 1), 'etc: time'],
     ['a snapshot that is gone', (path: string) => rm(path, { recursive: true }), 'missing'],
   ])('finds and repairs in a snapshot %s', async (_, damage, where) => {
     const before = [...listTree(snapshot(0)), ...listTree(snapshot(1))];
