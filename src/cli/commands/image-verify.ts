@@ -1,4 +1,5 @@
 import { OcupError } from '../../base/errors.ts';
+import type { Result } from '../../wire/protocol.ts';
 import { type CommandDefinition, option } from '../command.ts';
 import { absoluteImage } from '../image-path.ts';
 
@@ -31,7 +32,7 @@ export const imageVerifyCommand: CommandDefinition = {
             view.show({ id, status: 'working', text: 'Verifying', details: digest.slice(0, 19) }),
         },
       );
-      const { checked, findings } = report;
+      const { findings } = report;
       view.show({ id, status: 'done', text: 'Verified' });
       view.end();
       const kept = findings.filter(({ outcome }) => outcome === 'kept');
@@ -40,23 +41,34 @@ export const imageVerifyCommand: CommandDefinition = {
         for (const { kind, digest, image, fault, outcome, obstacle } of findings) {
           const of = image === undefined ? '' : ` of ${image}`;
           const why = obstacle === undefined ? '' : ` (${obstacle})`;
-          await session.print(`${outcome.padEnd(8)}  ${kind} ${digest}${of}: ${fault}${why}\n`);
+          const word = outcome === 'kept' ? 'damaged' : outcome;
+          await session.print(`${word.padEnd(8)}  ${kind} ${digest}${of}: ${fault}${why}\n`);
         }
-        const { documents, blobs, snapshots } = checked;
-        if (!options.flag('quiet')) {
-          await session.print(
-            `Verified ${documents} documents, ${blobs} blobs, ${snapshots} snapshots: ${findings.length} damaged, ${kept.length} of them still are\n`,
-          );
-        }
+        if (!options.flag('quiet')) await session.print(summaryOf(report, kept.length));
       }
       if (kept.length === 0) return 0;
-      throw new OcupError('E_IMAGE_STORE', `${kept.length} parts of images are damaged`, {
+      const parts =
+        kept.length === 1 ? 'one part of images is' : `${kept.length} parts of images are`;
+      throw new OcupError('E_IMAGE_STORE', `${parts} damaged`, {
         hint: options.flag('no-repair')
           ? 'Fetch them again: ocup image verify'
-          : 'Remove these images and pull them again.',
+          : 'Do away with what is in brackets and verify again, or remove these images.',
       });
     } finally {
       view.end();
     }
   },
 };
+
+function summaryOf({ checked, findings }: Result<'image.verify'>, keptCount: number): string {
+  const count = (number: number, word: string): string =>
+    `${number} ${word}${number === 1 ? '' : 's'}`;
+  const { documents, blobs, snapshots } = checked;
+  const all = [count(documents, 'document'), count(blobs, 'blob'), count(snapshots, 'snapshot')];
+  const mended = findings.length - keptCount;
+  const parts = [
+    ...(mended > 0 ? [`${mended} repaired or removed`] : []),
+    ...(keptCount > 0 ? [`${keptCount} damaged`] : []),
+  ];
+  return `Verified ${all.join(', ')}: ${parts.length === 0 ? 'all is well' : parts.join(', ')}\n`;
+}
