@@ -54,7 +54,7 @@ export const exportCommand: CommandDefinition = {
           signal: session.signal,
           onEvent: ({ currentBytes }) => {
             const details = formatBytes(currentBytes);
-            view.show({ id, status: 'working', text: 'Exporting', details });
+            view.show({ id, status: 'working', text: 'Exporting', details, current: currentBytes });
           },
         },
       );

@@ -130,7 +130,7 @@ export const imageSaveCommand: CommandDefinition = {
           signal: session.signal,
           onEvent: ({ currentBytes }) => {
             const details = formatBytes(currentBytes);
-            view.show({ id, status: 'working', text: 'Saving', details });
+            view.show({ id, status: 'working', text: 'Saving', details, current: currentBytes });
           },
         },
       );

@@ -1,11 +1,11 @@
 import type { ProgressView, WriteText } from './progress.ts';
 
-/** A line for each event: ` Container app-db-1  Started`. Parts of a resource are not shown. */
+/** A line for each event: ` Container app-db-1  Started`. Parts of a resource and growing counts are not shown. */
 export function plainView(write: WriteText): ProgressView {
   const last = new Map<string, string>();
   return {
     show(event) {
-      if (event.parentId !== undefined) return;
+      if (event.parentId !== undefined || event.current !== undefined) return;
       const details = event.details === undefined ? '' : `  ${event.details}`;
       const line = ` ${event.id}  ${event.text}${details}\n`;
       if (last.get(event.id) === line) return;

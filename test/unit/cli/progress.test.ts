@@ -42,6 +42,15 @@ describe('progress', () => {
     );
   });
 
+  test('plain has no line for each count of bytes', () => {
+    let text = '';
+    const view = plainView((part) => (text += part));
+    const event = { id: 'Archive a.tar', status: 'working', text: 'Saving' } as const;
+    view.show(event);
+    view.show({ ...event, details: '1kB', current: 1000 });
+    expect(text).toBe(' Archive a.tar  Saving\n');
+  });
+
   test('quiet shows only what went wrong', () => {
     expect(shown(quietView)).toBe(' Container app-web-1  Error  no such file\nWarning: careful\n');
   });
