@@ -190,6 +190,8 @@ function describe(error: unknown): string {
   const code = findErrorCode(error);
   if (code === 'ENOTFOUND') return 'no such host';
   if (code === 'ECONNREFUSED') return 'connection refused';
+  if (code === 'ENETUNREACH') return 'there is no network on the way to it';
+  if (code === 'EHOSTUNREACH') return 'there is no way to that host';
   if (code === 'UND_ERR_BODY_TIMEOUT' || code === 'UND_ERR_HEADERS_TIMEOUT') {
     return 'it has been silent for too long';
   }
