@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 
 import { abortable } from '../../base/abort.ts';
-import { OcupError, messageOf } from '../../base/errors.ts';
+import { OcupError, findErrno, messageOf } from '../../base/errors.ts';
 import type { Credential } from './credentials.ts';
 import { quoteServerText } from './redact.ts';
+import { fieldsOf } from './settings/settings-file.ts';
 
 const TIMEOUT_MS = 30_000;
 const NOT_FOUND = 'credentials not found in native keychain';
@@ -88,7 +89,9 @@ function run(
     const chunks: Buffer[] = [];
     child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
     child.once('error', (error) => {
-      reject(failed(program, options.signal.aborted ? 'it takes too long' : messageOf(error)));
+      const isAbsent = findErrno(error) === 'ENOENT';
+      const why = isAbsent ? 'there is no such program in PATH' : messageOf(error);
+      reject(failed(program, options.signal.aborted ? 'it takes too long' : why));
     });
     child.once('close', (code) =>
       resolve({ code: code ?? -1, output: Buffer.concat(chunks).toString('utf8') }),
@@ -105,7 +108,7 @@ function parseAnswer(program: string, output: string): Credential {
   } catch {
     throw failed(program, 'its answer is not JSON');
   }
-  const { Username: username, Secret: secret } = value as Record<string, unknown>;
+  const { Username: username, Secret: secret } = fieldsOf(value);
   if (typeof username !== 'string' || typeof secret !== 'string') {
     throw failed(program, 'its answer has no user name and secret');
   }

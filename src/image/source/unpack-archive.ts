@@ -34,10 +34,23 @@ export async function unpackArchive({ path, scratch, name }: ArchiveSource): Pro
     return folder;
   } catch (error) {
     await removeTree(folder);
-    throw new OcupError('E_IMAGE_FORMAT', `cannot read ${name}: ${messageOf(error)}`, {
-      cause: error,
-    });
+    throw badArchive(name, error);
   }
+}
+
+function badArchive(name: string, error: unknown): OcupError {
+  const text = messageOf(error);
+  const isBad = text.startsWith('TAR_BAD_ARCHIVE');
+  const isCut = isBad && text.includes('Truncated');
+  const reason = isCut ? 'it is cut off' : isBad ? 'it is not a tar archive, or damaged' : text;
+  return new OcupError('E_IMAGE_FORMAT', `cannot read ${name}: ${reason}`, {
+    cause: error,
+    ...(isBad && {
+      hint: isCut
+        ? 'Copy or save it anew.'
+        : 'Name an archive that docker, podman, skopeo or ocup saved.',
+    }),
+  });
 }
 
 const FOREIGN_COMPRESSIONS = [

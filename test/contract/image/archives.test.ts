@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { eventually } from '../../support/eventually.ts';
@@ -105,12 +105,29 @@ describe('an archive of ours', () => {
 
 describe('what is no archive', () => {
   test.each([
-    ['/bin/busybox', 'E_IMAGE_FORMAT'],
-    ['/nowhere.tar', 'E_IMAGE_NOT_FOUND'],
-  ])('%s is refused', async (path, code) => {
+    [
+      '/bin/busybox',
+      'E_IMAGE_FORMAT',
+      'cannot read /bin/busybox: it is not a tar archive, or damaged',
+    ],
+    ['/nowhere.tar', 'E_IMAGE_NOT_FOUND', 'cannot find /nowhere.tar: /nowhere.tar does not exist'],
+  ])('%s is refused', async (path, code, message) => {
     const load = home.images.transfers.load({ path, platform: undefined, signal, onProgress });
-    await expect(load).rejects.toMatchObject({ code });
+    await expect(load).rejects.toMatchObject({ code, message });
     expect(await home.leftovers()).toEqual([]);
+  });
+
+  test('what is cut off is told as that', async () => {
+    const id = await pullSeed(home);
+    const path = join(home.folder, 'cut.tar');
+    const request = { images: [id], format: 'oci', platform: undefined } as const;
+    await home.images.transfers.save({ ...request, path, signal });
+    await truncate(path, (await stat(path)).size - 20_000);
+    const load = home.images.transfers.load({ path, platform: undefined, signal, onProgress });
+    await expect(load).rejects.toMatchObject({
+      code: 'E_IMAGE_FORMAT',
+      message: `cannot read ${path}: it is cut off`,
+    });
   });
 });
 

@@ -241,7 +241,15 @@ describe('where credentials are found', () => {
     await writeAuth('.docker/config.json', { credsStore: 'missing' });
     await expect(pull()).rejects.toMatchObject({
       code: 'E_IMAGE_DENIED',
-      message: expect.stringMatching(/docker-credential-missing/),
+      message: expect.stringMatching(
+        /docker-credential-missing: there is no such program in PATH$/,
+      ),
+    });
+    await writeFile(helper, '#!/bin/sh\necho null\n');
+    await writeAuth('.docker/config.json', { credsStore: 'test' });
+    await expect(pull()).rejects.toMatchObject({
+      code: 'E_IMAGE_DENIED',
+      message: expect.stringMatching(/its answer has no user name and secret$/),
     });
   });
 
