@@ -44,3 +44,12 @@ function findChain(path: string): Digest | undefined {
   const name = basename(path);
   return /^[a-f0-9]{64}$/.test(name) ? parseDigest(`sha256:${name}`) : undefined;
 }
+
+/** Who keeps something from being removed: `containers a, b are using it`. The first three are named. */
+export function describeUsers(users: readonly string[]): string {
+  const named = users.slice(0, 3).join(', ');
+  const rest = users.length > 3 ? ` and ${users.length - 3} more` : '';
+  return users.length === 1
+    ? `container ${named} is using it`
+    : `containers ${named}${rest} are using it`;
+}

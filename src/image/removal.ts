@@ -5,7 +5,7 @@ import type { Image } from '../model/image.ts';
 import { type PruneFilter, isMeant } from '../model/prune-filter.ts';
 import { type Catalog, parseLocalSource } from './catalog.ts';
 import type { Decision, Garbage } from './garbage.ts';
-import type { ImageUsers } from './image-users.ts';
+import { type ImageUsers, describeUsers } from './image-users.ts';
 import type { ImageLayout } from './layout.ts';
 import { entryName, nameOfSource, withoutName } from './names.ts';
 
@@ -123,7 +123,7 @@ function namesOf(entries: readonly Descriptor[]): string[] {
 function imageInUse(nameOrId: string, users: readonly string[]): OcupError {
   return new OcupError(
     'E_IMAGE_IN_USE',
-    `cannot remove image ${nameOrId}: container ${users.slice(0, 3).join(', ')} is using it`,
+    `cannot remove image ${nameOrId}: ${describeUsers(users)}`,
     { hint: 'Remove its containers first.' },
   );
 }

@@ -9,6 +9,7 @@ import { parseDocument } from './documents.ts';
 import type { Lease } from './garbage.ts';
 import type { LayerCheck, LayerFault } from './layer-check.ts';
 import type { LayerPlan, LayerStore } from './layer-store.ts';
+import { describeUsers } from './image-users.ts';
 import { type ImageLayout, exists } from './layout.ts';
 import { entryName } from './names.ts';
 import { parseImageConfig } from './parse-image-config.ts';
@@ -209,10 +210,7 @@ export class Verification {
       image: entryName(way.entry),
       fault: reason,
       outcome: isReplaced ? 'repaired' : 'kept',
-      obstacle:
-        repairs && !isReplaced
-          ? `container ${users.slice(0, 3).join(', ')} is using it: remove it and verify again`
-          : undefined,
+      obstacle: repairs && !isReplaced ? describeUsers(users) : undefined,
     });
   }
 

@@ -180,7 +180,7 @@ export function connectionError(
   const failure = new OcupError(
     'E_IMAGE_REGISTRY',
     `cannot reach ${redactUrl(url)}${way}: ${describe(error)}`,
-    { hint: hintFor(error, url), cause: error },
+    { hint: hintFor(error, url, proxy), cause: error },
   );
   return isTransientCode(error) ? new TransientError(failure) : failure;
 }
@@ -209,8 +209,16 @@ function withoutPlaces(text: string): string {
   return /:error:[^:]*:[^:]*:[^:]*:([^:]+):/.exec(line)?.[1] ?? line;
 }
 
-function hintFor(error: unknown, url: URL): string | undefined {
+/** Where the host itself is what cannot be reached, and not a proxy on the way. */
+const ADVICE: Readonly<Record<string, string>> = {
+  ENOTFOUND: 'Check the name of the registry, and that this machine can look names up.',
+  ECONNREFUSED: 'Check that the registry runs, and its port.',
+  ENETUNREACH: 'Connect the machine to the network, or use images that are here: --pull never.',
+};
+
+function hintFor(error: unknown, url: URL, proxy: URL | undefined): string | undefined {
   const code = findErrorCode(error) ?? '';
+  if (code in ADVICE) return proxy === undefined ? ADVICE[code] : 'Check the address of the proxy.';
   if (url.protocol === 'https:' && code === 'ERR_SSL_WRONG_VERSION_NUMBER') {
     return `If ${url.host} may be spoken to in the clear, add it to OCUP_INSECURE_REGISTRIES.`;
   }

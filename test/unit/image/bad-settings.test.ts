@@ -1,5 +1,8 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { badSettings } from '../../../src/image/registry/settings/settings-file.ts';
+import { badSettings, readToml } from '../../../src/image/registry/settings/settings-file.ts';
 
 test.each([
   'mirror "https://user:hunter22@mirror.example/a b" is not an address',
@@ -10,4 +13,20 @@ test.each([
   expect(message).toContain('/etc/docker/daemon.json');
   expect(message).toContain('mirror.example');
   expect(message).not.toContain('hunter22');
+});
+
+test('an error of TOML says the line and column', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'ocup-settings-'));
+  try {
+    const path = join(folder, 'registries.conf');
+    await writeFile(path, 'a = 1\nb = [');
+    await expect(readToml(path)).rejects.toMatchObject({
+      code: 'E_IMAGE_REGISTRY',
+      message: expect.stringMatching(
+        new RegExp(`^cannot read the settings in ${path}:2:\\d+: [a-z]`),
+      ),
+    });
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });

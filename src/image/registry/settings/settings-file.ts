@@ -1,6 +1,6 @@
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parse } from 'smol-toml';
+import { TomlError, parse } from 'smol-toml';
 
 import { OcupError, findErrno, messageOf } from '../../../base/errors.ts';
 import { quoteServerText } from '../redact.ts';
@@ -89,5 +89,6 @@ function isAbsent(error: unknown): boolean {
 
 function unreadable(path: string, error: unknown): OcupError {
   const [reason = 'it is not valid'] = messageOf(error).split('\n');
-  return badSettings(path, reason, error);
+  const place = error instanceof TomlError ? `${path}:${error.line}:${error.column}` : path;
+  return badSettings(place, reason.replace(/^Invalid TOML document: /, ''), error);
 }
