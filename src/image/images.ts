@@ -21,7 +21,7 @@ import { ImageReader } from './image-reader.ts';
 import { type ImageUser, ImageUsers } from './image-users.ts';
 import { LayerStore } from './layer-store.ts';
 import { ImageLayout } from './layout.ts';
-import { nameOfSource, shownName, withName } from './names.ts';
+import { nameOfSource, shownName, withName, withPin } from './names.ts';
 import { bringIn } from './pull.ts';
 import type { RegistryClient } from './registry/client.ts';
 import { RegistryClients } from './registry/clients.ts';
@@ -143,7 +143,10 @@ export class Images {
     const isFixed = source.kind === 'registry' && source.reference.digest !== undefined;
     const isAsked = request.policy === 'always' && !isFixed;
     const present = isAsked ? undefined : await this.catalog.find(source, platform);
-    if (present !== undefined) return present;
+    if (present !== undefined) {
+      await this.pin(source);
+      return present;
+    }
     if (request.policy === 'never') {
       throw new OcupError('E_IMAGE_NOT_FOUND', `no such image: ${shownName(source)}`, {
         hint: 'Pull it first, or let the pull policy be missing.',
@@ -286,6 +289,17 @@ export class Images {
     } finally {
       lease.release();
     }
+  }
+
+  /** Who asks for a digest, as a locked project does, is to find it again when the tag it came by has moved. */
+  private async pin(source: ImageSource): Promise<void> {
+    if (source.kind !== 'registry' || source.reference.digest === undefined) return;
+    const { digest } = source.reference;
+    const name = nameOfSource(source);
+    const add = (entries: readonly Descriptor[]): readonly Descriptor[] | undefined =>
+      withPin(entries, name, digest);
+    if (add(this.layout.entries) === undefined) return;
+    await this.layout.update((entries) => add(entries) ?? entries);
   }
 
   private async giveName(

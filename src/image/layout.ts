@@ -15,6 +15,8 @@ import { MAX_DOCUMENT_BYTES, checkDigest, parseDescriptor, parseObject } from '.
 export const REF_NAME = 'org.opencontainers.image.ref.name';
 /** RFC 3339: when the name was given. */
 export const TAGGED_AT = 'org.ocup.image.tagged-at';
+/** The name by digest under which somebody asked for the entry, and which it takes when it loses its own. */
+export const PINNED_AS = 'org.ocup.image.pinned-as';
 
 /**
  * The store of blobs: an OCI image layout that other tools can read. An entry of its index with a name is an image's

@@ -1,5 +1,6 @@
 import { isOcupError } from '../base/errors.ts';
 import type { Descriptor } from '../model/descriptor.ts';
+import type { Digest } from '../model/digest.ts';
 import {
   type ImageSource,
   formatFamiliarReference,
@@ -7,7 +8,7 @@ import {
   formatReference,
   parseReference,
 } from '../model/reference.ts';
-import { REF_NAME, TAGGED_AT } from './layout.ts';
+import { PINNED_AS, REF_NAME, TAGGED_AT } from './layout.ts';
 
 /** The name of an entry of the index; undefined: it has lost its name. */
 export function entryName(entry: Descriptor): string | undefined {
@@ -61,7 +62,14 @@ export function withName(
   target: Descriptor,
   taggedAt: string,
 ): Descriptor[] {
-  const annotations = { ...target.annotations, [REF_NAME]: name, [TAGGED_AT]: taggedAt };
+  const known = entries.find((entry) => entry.digest === target.digest && isPinned(entry));
+  const pinned = known?.annotations?.[PINNED_AS];
+  const annotations = {
+    ...target.annotations,
+    [REF_NAME]: name,
+    [TAGGED_AT]: taggedAt,
+    ...(pinned !== undefined && { [PINNED_AS]: pinned }),
+  };
   const named: Descriptor = { ...target, annotations };
   const others = withoutName(entries, name);
   return [...others.filter((entry) => !isNamelessCopy(entry, target)), named];
@@ -77,13 +85,39 @@ export function keepTarget(
   return [...entries, { ...target, annotations: { [TAGGED_AT]: taggedAt } }];
 }
 
-/** Takes `name` away; its image stays without a name unless it has another. */
+/**
+ * Notes that somebody relies on a digest, whatever name it came by: when a tag moves on, its entry is then called by
+ * `name` and is not among those without names. Undefined when that is known.
+ */
+export function withPin(
+  entries: readonly Descriptor[],
+  name: string,
+  digest: Digest,
+): readonly Descriptor[] | undefined {
+  const isOpen = (entry: Descriptor): boolean => entry.digest === digest && !isPinned(entry);
+  if (entries.some((entry) => entryName(entry) === name) || !entries.some(isOpen)) return undefined;
+  return entries.map((entry) => {
+    if (!isOpen(entry)) return entry;
+    const key = entryName(entry) === undefined ? REF_NAME : PINNED_AS;
+    return { ...entry, annotations: { ...entry.annotations, [key]: name } };
+  });
+}
+
+/** Takes `name` away; its image stays without a name unless it has another, or is pinned. */
 export function withoutName(entries: readonly Descriptor[], name: string): Descriptor[] {
   const gone = entries.find((entry) => entryName(entry) === name);
   const others = entries.filter((entry) => entry !== gone);
   if (gone === undefined || others.some((entry) => entry.digest === gone.digest)) return others;
-  const rest = Object.entries(gone.annotations ?? {}).filter(([key]) => key !== REF_NAME);
+  const pinned = gone.annotations?.[PINNED_AS];
+  const rest = Object.entries(gone.annotations ?? {}).filter(
+    ([key]) => key !== REF_NAME && key !== PINNED_AS,
+  );
+  if (pinned !== undefined) rest.push([REF_NAME, pinned]);
   return [...others, { ...gone, annotations: Object.fromEntries(rest) }];
+}
+
+function isPinned(entry: Descriptor): boolean {
+  return entry.annotations?.[PINNED_AS] !== undefined;
 }
 
 function isNamelessCopy(entry: Descriptor, target: Descriptor): boolean {

@@ -168,3 +168,42 @@ describe('a filter of prune', () => {
     expect(await prune({ createdBefore: new Date().toISOString() })).toEqual([red]);
   });
 });
+
+describe('an image that was asked for by its digest', () => {
+  const pruneNameless = () => home.images.prune({ all: false, filter: PRUNE_ALL });
+
+  test.each(['before', 'after'])('%s its tag moved is no image without a name', async (when) => {
+    const name = serve('app');
+    const old = await home.pull(name);
+    const pinned = `${name.slice(0, -':1'.length)}@${old.targetDigest}`;
+    if (when === 'before') {
+      await home.pull(pinned, { policy: 'missing' });
+      await home.pull(name); // the same once more
+    }
+    serve('other');
+    registry.store.tags.set('app:1', registry.store.tags.get('other:1')!);
+    const renewed = await home.pull(name);
+    if (when === 'after') await home.pull(pinned, { policy: 'missing' });
+    expect(await pruneNameless()).toMatchObject({ deleted: [] });
+    const named = (await home.images.list()).map((image) => [image.id, image.names]);
+    expect(new Map(named as [string, string[]][])).toEqual(
+      new Map([
+        [renewed.id, [name]],
+        [old.id, [pinned]],
+      ]),
+    );
+    await registry.stop();
+    expect(await home.pull(pinned, { policy: 'never' })).toMatchObject({ id: old.id });
+    expect(await home.images.remove(pinned, { force: false })).toMatchObject({ deleted: [old.id] });
+    registry = await TestRegistry.start();
+  });
+
+  test('goes with its only name all the same', async () => {
+    const name = serve('app');
+    const old = await home.pull(name);
+    await home.pull(`${name}@${old.targetDigest}`, { policy: 'missing' });
+    expect((await home.images.list()).map((image) => image.names)).toEqual([[name]]);
+    expect(await home.images.remove(name, { force: false })).toMatchObject({ deleted: [old.id] });
+    expect(await home.leftovers()).toEqual([]);
+  });
+});
