@@ -46,17 +46,17 @@ export async function findLock(path: string): Promise<Lock | undefined> {
 
 /** @throws E_IMAGE_LOCK @see schemas/lock.schema.json */
 export function parseLock(text: string, path: string): Lock {
-  let value: unknown;
   try {
-    value = JSON.parse(text);
+    const value: unknown = JSON.parse(text);
+    const { images } = parseShape(lockShape, value, { code: 'E_IMAGE_LOCK', name: '' });
+    return { images };
   } catch (cause) {
-    throw new OcupError('E_IMAGE_LOCK', `cannot read ${path}: ${messageOf(cause)}`, {
-      hint: 'Write it anew: ocup lock --update.',
+    const reason = messageOf(cause).replace(/^\./, '').replace(/^ /, 'it ');
+    throw new OcupError('E_IMAGE_LOCK', `cannot read ${path}: ${reason}`, {
+      hint: 'Restore the file, or remove it and write it anew: ocup lock.',
       cause,
     });
   }
-  const { images } = parseShape(lockShape, value, { code: 'E_IMAGE_LOCK', name: path });
-  return { images };
 }
 
 /** The text that parses to `lock` again, keys sorted: the same lock gives the same bytes. */
