@@ -1,7 +1,8 @@
-import { lstat, mkdir, mkdtemp, readFile, readdir, rename } from 'node:fs/promises';
+import { lstat, mkdtemp, readFile, readdir, rename } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { extract } from 'tar';
 
+import { ensureFolder } from '../base/ensure-folder.ts';
 import { OcupError, findErrno, messageOf } from '../base/errors.ts';
 import type { Descriptor } from '../model/descriptor.ts';
 import { digestHex } from '../model/digest.ts';
@@ -210,13 +211,14 @@ async function checkFree(folder: string): Promise<void> {
 
 /** tar refuses names and links that lead outside. */
 async function writeFiles(packed: string, folder: string): Promise<void> {
-  await mkdir(dirname(folder), { recursive: true });
-  const staged = await mkdtemp(join(dirname(folder), `.${basename(folder)}-`));
+  let staged: string | undefined;
   try {
+    await ensureFolder(dirname(folder));
+    staged = await mkdtemp(join(dirname(folder), `.${basename(folder)}-`));
     await extract({ file: packed, cwd: staged, strict: true, preserveOwner: false });
     await rename(staged, folder);
   } catch (error) {
-    await removeTree(staged);
+    if (staged !== undefined) await removeTree(staged);
     throw new OcupError('E_IMAGE_STORE', `cannot write ${folder}: ${messageOf(error)}`, {
       cause: error,
     });

@@ -10,7 +10,8 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { findErrno, OcupError } from '../base/errors.ts';
+import { ensureFolder } from '../base/ensure-folder.ts';
+import { findErrno, messageOf, OcupError } from '../base/errors.ts';
 import { Scope } from '../base/scope.ts';
 import { formatSpec } from '../bundle/format-spec.ts';
 import { INIT_TARGET } from '../bundle/mounts.ts';
@@ -136,7 +137,7 @@ async function takeFolder(path: string, scope: Scope): Promise<void> {
   try {
     names = await readdir(path);
   } catch (error) {
-    if (findErrno(error) !== 'ENOENT') throw error;
+    if (findErrno(error) !== 'ENOENT') throw unwritable(path, error);
     isNew = true;
   }
   if (names.length > 0) {
@@ -144,10 +145,22 @@ async function takeFolder(path: string, scope: Scope): Promise<void> {
       hint: 'Name a folder that is empty or does not exist.',
     });
   }
-  await mkdir(path, { recursive: true });
+  try {
+    await ensureFolder(path);
+  } catch (error) {
+    throw unwritable(path, error);
+  }
   scope.defer(async () => {
     if (isNew) await rm(path, { recursive: true, force: true });
     else for (const name of await readdir(path)) await rm(join(path, name), { recursive: true });
+  });
+}
+
+function unwritable(path: string, cause: unknown): OcupError {
+  const message = `cannot write a bundle to ${path}: ${messageOf(cause)}`;
+  return new OcupError('E_BUNDLE_INVALID', message, {
+    hint: 'Name a folder that this user can make.',
+    cause,
   });
 }
 

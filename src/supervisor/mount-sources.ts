@@ -1,5 +1,6 @@
 import { chmod, chown, lstat, mkdir, readdir, realpath, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { ensureFolder } from '../base/ensure-folder.ts';
 import { findErrno, messageOf, OcupError } from '../base/errors.ts';
 import { unreachable } from '../base/unreachable.ts';
 import type { BundleMount } from '../bundle/mounts.ts';
@@ -107,7 +108,7 @@ async function ensureBindSource(source: string, createHostPath: boolean): Promis
     );
   }
   try {
-    await mkdir(source, { recursive: true });
+    await ensureFolder(source);
   } catch (cause) {
     const message = `cannot make ${source} to mount it: ${messageOf(cause)}`;
     throw new OcupError('E_CONTAINER_MOUNT', message, { cause });
