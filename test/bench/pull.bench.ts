@@ -24,7 +24,7 @@ interface Puller {
   readonly forget: () => Promise<void>;
 }
 
-const ROUNDS = Number(process.env['ROUNDS'] ?? 3);
+const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? '3');
 const TICK_MS = 10;
 
 const registry = await startRegistry();
