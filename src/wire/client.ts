@@ -200,7 +200,10 @@ function cannotConnect(path: string, cause: unknown): OcupError {
 }
 
 function closedEarly(method: string, cause?: unknown): OcupError {
-  return new OcupError('E_WIRE_CLOSED', `the supervisor hung up during ${method}`, { cause });
+  return new OcupError('E_WIRE_CLOSED', `the supervisor hung up during ${method}`, {
+    hint: 'Run the command again: what was complete is kept.',
+    cause,
+  });
 }
 
 function tooLate(timeoutMs: number): OcupError {
