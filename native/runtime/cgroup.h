@@ -146,9 +146,13 @@ bool try_write_cgroup_file(const std::string& file, std::string_view data);
 void apply_v1(const CgroupFolder& folder, const Resources& resources);
 void apply_v2(const CgroupFolder& folder, const Resources& resources);
 
-/** The rules that every container gets after its own: the default devices, terminals, and mknod. */
+/**
+ * With the rules that every container gets after its own: the default devices, terminals, and mknod.
+ * They lift nothing that is denied where all devices are allowed.
+ */
 std::vector<DeviceRule> with_default_devices(std::vector<DeviceRule> rules);
 
+/** Throws SpecError for rules that version 1 cannot keep apart. */
 void apply_device_rules_v1(const CgroupFolder& folder, const std::vector<DeviceRule>& rules);
 /** Loads a BPF program that decides as the rules do, and attaches it in the place of an earlier
  * one. */

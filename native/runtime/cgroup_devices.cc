@@ -16,6 +16,27 @@ namespace {
 
 bool is_everything(const DeviceRule& rule) { return rule.type == 'a'; }
 
+/** How many rules have no effect, since a later one is about everything. */
+size_t overruled_count(const std::vector<DeviceRule>& rules) {
+  size_t count = rules.size();
+  while (count > 0 && !is_everything(rules[count - 1])) --count;
+  return count;
+}
+
+bool allows_everything(const std::vector<DeviceRule>& rules) {
+  const size_t count = overruled_count(rules);
+  return count > 0 && rules[count - 1].allow;
+}
+
+bool overlaps(int64_t a, int64_t b) { return a < 0 || b < 0 || a == b; }
+
+bool covers(int64_t whole, int64_t part) { return whole < 0 || whole == part; }
+
+bool overlaps(const DeviceRule& a, const DeviceRule& b) {
+  return a.type == b.type && overlaps(a.major, b.major) && overlaps(a.minor, b.minor) &&
+         a.access.find_first_of(b.access) != std::string::npos;
+}
+
 std::string rule_text(const DeviceRule& rule) {
   const auto number = [](int64_t value) { return value < 0 ? "*" : std::to_string(value); };
   return std::string(1, rule.type) + " " + number(rule.major) + ":" + number(rule.minor) + " " +
@@ -36,31 +57,29 @@ class DeviceProgram {
     load(BPF_REG_5, 8);
   }
 
-  /** Rules are tried from the last to the first: the first that fits decides. */
+  /**
+   * Rules are tried from the last to the first. Of each access that is asked for, the first rule
+   * that fits decides: what has been allowed is taken out of R3, and nothing left means yes.
+   */
   void add(const DeviceRule& rule) {
     std::vector<size_t> misses;
-    if (rule.type != 'a') {
-      misses.push_back(jump_unless_equal(
-          BPF_REG_2, rule.type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR));
-    }
-    const int access = access_bits(rule.access);
-    if (access != kAllAccess) {
-      // Fits an allowing rule only if all that is asked for is in it; a denying one if anything is.
-      move(BPF_REG_1, BPF_REG_3);
-      emit(BPF_ALU | BPF_AND | BPF_K, BPF_REG_1, 0, 0, access);
-      if (rule.allow) {
-        misses.push_back(program_.size());
-        emit(BPF_JMP | BPF_JNE | BPF_X, BPF_REG_1, BPF_REG_3, 0, 0);
-      } else {
-        misses.push_back(program_.size());
-        emit(BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_1, 0, 0, 0);
-      }
-    }
-    if (rule.type != 'a' && rule.major >= 0) {
+    misses.push_back(jump_unless_equal(
+        BPF_REG_2, rule.type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR));
+    if (rule.major >= 0) {
       misses.push_back(jump_unless_equal(BPF_REG_4, static_cast<int32_t>(rule.major)));
     }
-    if (rule.type != 'a' && rule.minor >= 0) {
+    if (rule.minor >= 0) {
       misses.push_back(jump_unless_equal(BPF_REG_5, static_cast<int32_t>(rule.minor)));
+    }
+    const int access = access_bits(rule.access);
+    if (rule.allow) {
+      emit(BPF_ALU | BPF_AND | BPF_K, BPF_REG_3, 0, 0, ~access);
+      misses.push_back(jump_unless_equal(BPF_REG_3, 0));
+    } else {
+      move(BPF_REG_1, BPF_REG_3);
+      emit(BPF_ALU | BPF_AND | BPF_K, BPF_REG_1, 0, 0, access);
+      misses.push_back(program_.size());
+      emit(BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_1, 0, 0, 0);
     }
     answer(rule.allow);
     for (const size_t at : misses) {
@@ -76,8 +95,6 @@ class DeviceProgram {
   const std::vector<bpf_insn>& instructions() const { return program_; }
 
  private:
-  static constexpr int kAllAccess = BPF_DEVCG_ACC_MKNOD | BPF_DEVCG_ACC_READ | BPF_DEVCG_ACC_WRITE;
-
   static int access_bits(const std::string& access) {
     int bits = 0;
     for (const char c : access) {
@@ -151,6 +168,8 @@ void detach_program(int cgroup_fd, uint32_t id) {
 }  // namespace
 
 std::vector<DeviceRule> with_default_devices(std::vector<DeviceRule> rules) {
+  // Where all are allowed these are too, and one that is denied stays denied.
+  if (allows_everything(rules)) return rules;
   // Making a node for any device does no harm without the right to open it.
   const DeviceRule defaults[] = {
       {true, 'c', -1, -1, "m"}, {true, 'b', -1, -1, "m"},    {true, 'c', 1, 3, "rwm"},
@@ -163,33 +182,38 @@ std::vector<DeviceRule> with_default_devices(std::vector<DeviceRule> rules) {
 }
 
 void apply_device_rules_v1(const CgroupFolder& folder, const std::vector<DeviceRule>& rules) {
-  // Rules before the last one about everything have no effect, and writing them costs.
-  size_t first = rules.size();
-  while (first > 0 && !is_everything(rules[first - 1])) --first;
-  const bool allows_everything = first > 0 && rules[first - 1].allow;
+  const size_t first = overruled_count(rules);
+  const bool allows_all = allows_everything(rules);
   const std::string path = folder.folder();
   const UniqueFd allow = open_file(path + "/devices.allow", O_WRONLY);
   const UniqueFd deny = open_file(path + "/devices.deny", O_WRONLY);
-  write_all(allows_everything ? allow.get() : deny.get(), "a", path);
+  write_all(allows_all ? allow.get() : deny.get(), "a", path);
   for (size_t i = first; i < rules.size(); ++i) {
-    // What everything includes need not be said, and the kernel refuses it.
-    if (allows_everything && rules[i].allow) continue;
-    write_all(rules[i].allow ? allow.get() : deny.get(), rule_text(rules[i]), path);
+    const int target = rules[i].allow ? allow.get() : deny.get();
+    if (rules[i].allow != allows_all) {
+      write_all(target, rule_text(rules[i]), path);
+      continue;
+    }
+    // The kernel takes back only what was said of the very same numbers, and is silent otherwise.
+    for (size_t before = first; before < i; ++before) {
+      DeviceRule taken = rules[before];
+      if (taken.allow == rules[i].allow || !overlaps(taken, rules[i])) continue;
+      if (!covers(rules[i].major, taken.major) || !covers(rules[i].minor, taken.minor)) {
+        throw SpecError("linux.resources.devices", "cgroup version 1 cannot take " +
+                                                       rule_text(rules[i]) + " out of " +
+                                                       rule_text(taken));
+      }
+      taken.access = rules[i].access;
+      write_all(target, rule_text(taken), path);
+    }
   }
 }
 
 void apply_device_rules_v2(const CgroupFolder& folder, const std::vector<DeviceRule>& rules) {
   DeviceProgram program;
-  bool is_decided = false;
-  for (size_t i = rules.size(); i > 0 && !is_decided; --i) {
-    if (is_everything(rules[i - 1])) {
-      program.answer(rules[i - 1].allow);
-      is_decided = true;
-    } else {
-      program.add(rules[i - 1]);
-    }
-  }
-  if (!is_decided) program.answer(false);
+  const size_t first = overruled_count(rules);
+  for (size_t i = rules.size(); i > first; --i) program.add(rules[i - 1]);
+  program.answer(allows_everything(rules));
   const UniqueFd loaded = load_program(program.instructions());
   const UniqueFd cgroup = open_file(folder.folder(), O_RDONLY | O_DIRECTORY);
   const std::vector<uint32_t> earlier = attached_programs(cgroup.get());

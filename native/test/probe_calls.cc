@@ -92,6 +92,7 @@ void probe_device(Facts& facts, const std::string& device) {
       answer(::mknod(path.c_str(), mode, makedev(major_number, minor_number)) == 0);
   facts[name + ".read"] = answer(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC) >= 0);
   facts[name + ".write"] = answer(::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC) >= 0);
+  facts[name + ".both"] = answer(::open(path.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC) >= 0);
 }
 
 }  // namespace ocup

@@ -47,12 +47,17 @@ value processes sh -c 'ps -o args | grep -c "[o]cup-"'
 value run sh -c 'ls /run'
 `;
 
-function specOf(script: string, namespaces: readonly string[] = []): string {
+function specOf(
+  script: string,
+  namespaces: readonly string[] = [],
+  devices: readonly unknown[] = [],
+): string {
   const spec = defaultSpec();
   spec.process.args = ['/bin/busybox', 'sh', '-c', script];
   spec.linux.namespaces.push(...namespaces.map((type) => ({ type })));
   spec.linux.resources['memory'] = { limit: 64 << 20 };
   spec.linux.resources['cpu'] = { shares: 512 };
+  spec.linux.resources['devices'] = devices;
   return JSON.stringify(spec);
 }
 
@@ -64,14 +69,31 @@ const SHOW_CGROUPS = [
   'mkdir x 2>&1 | grep -o Read-only',
 ].join('; ');
 
+const ALL = { allow: true, access: 'rwm' };
+const KMSG = { type: 'c', major: 1, minor: 11 };
+const MAKE = 'mknod /dev/other c 1 8; mknod /dev/kmsg c 1 11 || ls /dev/other';
+const SERIAL = { type: 'c', major: 4, minor: 64 };
+const OPEN = 'mknod /dev/serial c 4 64 && : <> /dev/serial && echo opened';
+
 /** The runtime without the supervisor. */
 const RUNTIME_SCRIPT = `
 runtime="/ocup/build/Release/ocup-runtime"
 bundle=/srv/bundle; mkdir -p $bundle/rootfs && cd $bundle/rootfs && mkdir bin dev proc sys && cp /bin/busybox bin/
-for name in sh cat sed head mkdir grep test sleep; do ln -s busybox bin/$name; done
+for name in sh cat sed head ls mkdir grep mknod test sleep; do ln -s busybox bin/$name; done
 cd $bundle; options=$(grep ' /sys/fs/cgroup ' /proc/mounts)
 echo '${specOf(SHOW_CGROUPS)}' > config.json; value tree $runtime run tree
 echo '${specOf(SHOW_CGROUPS, ['cgroup'])}' > config.json; value namespace $runtime run namespace
+echo '${specOf(MAKE, [], [ALL, { ...KMSG, allow: false, access: 'm' }])}' > config.json
+value unmade $runtime run unmade
+echo '${specOf(
+  OPEN,
+  [],
+  [
+    { ...SERIAL, allow: true, access: 'r' },
+    { ...SERIAL, allow: true, access: 'w' },
+  ],
+)}' > config.json
+value opened $runtime run opened
 [ "$options" = "$(grep ' /sys/fs/cgroup ' /proc/mounts)" ]; echo "options=$?"
 echo '${specOf('exec /bin/sleep 1000')}' > config.json
 $runtime run -d limits < /dev/null > /dev/null 2>&1
@@ -115,6 +137,8 @@ suite(`a pure cgroup v2 kernel (${obstacle ?? 'in a virtual machine'})`, () => {
     ['no run folder is left', 'run', ''],
     ['without a cgroup namespace the whole tree is there, read-only', 'tree', 'whole 1 Read-only'],
     ['with one it is the container’s own cgroup', 'namespace', 'own 1 Read-only'],
+    ['a device that is denied of all cannot be made', 'unmade', '/dev/other'],
+    ['one that two rules allow can be read and written', 'opened', 'opened'],
     ['the options of the host’s mount stay', 'options', '0'],
     ['shares become a weight', 'weight', '59'],
     ['an update keeps the one before', 'quota', '20000 50000'],

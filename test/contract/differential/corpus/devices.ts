@@ -86,6 +86,63 @@ export const DEVICE_CASES: readonly Case[] = [
     probe: `${FUSE} device=c:10:200`,
   },
   {
+    name: 'device rules: all may be used, one not made',
+    patch: rules(
+      { allow: true, access: 'rwm' },
+      { allow: false, type: 'c', major: 10, minor: 229, access: 'm' },
+    ),
+    probe: FUSE,
+  },
+  {
+    name: 'device rules: a usual one denied of all',
+    patch: rules(
+      { allow: true, access: 'rwm' },
+      { allow: false, type: 'c', major: 1, minor: 5, access: 'rwm' },
+    ),
+    probe: FUSE,
+  },
+  {
+    name: 'device rules: denied of all and partly allowed again',
+    patch: rules(
+      { allow: true, access: 'rwm' },
+      { allow: false, type: 'c', major: 10, minor: 229, access: 'rwm' },
+      { allow: true, type: 'c', major: 10, minor: 229, access: 'r' },
+    ),
+    probe: FUSE,
+  },
+  {
+    name: 'device rules: only making denied of all',
+    patch: rules({ allow: true, access: 'rwm' }, { allow: false, access: 'm' }),
+    probe: FUSE,
+  },
+  {
+    name: 'device rules: reading and writing by two rules',
+    patch: rules(
+      DENY_ALL,
+      { allow: true, type: 'c', major: 10, minor: 229, access: 'r' },
+      { allow: true, type: 'c', major: 10, minor: 229, access: 'w' },
+    ),
+    probe: FUSE,
+  },
+  {
+    name: 'device rules: a hole in a whole major',
+    patch: rules(
+      DENY_ALL,
+      { allow: true, type: 'c', major: 10, access: 'rwm' },
+      { allow: false, type: 'c', major: 10, minor: 229, access: 'w' },
+    ),
+    probe: FUSE,
+  },
+  {
+    name: 'device rules: a whole major denied after one of it',
+    patch: rules(
+      DENY_ALL,
+      { allow: true, type: 'c', major: 10, minor: 229, access: 'rwm' },
+      { allow: false, type: 'c', major: 10, access: 'w' },
+    ),
+    probe: FUSE,
+  },
+  {
     name: 'device rules: denied after allowed',
     patch: rules(
       DENY_ALL,
