@@ -13,9 +13,7 @@ namespace {
 std::string limit_text(int64_t limit) { return limit == -1 ? "max" : std::to_string(limit); }
 
 /** From blkio weight 10…1000 to io weight 1…10000. */
-uint64_t io_weight(uint64_t weight) {
-  return 1 + (std::clamp<uint64_t>(weight, 10, 1000) - 10) * 9999 / 990;
-}
+uint64_t io_weight(uint64_t weight) { return 1 + (weight - 10) * 9999 / 990; }
 
 void write(const CgroupFolder& folder, const std::string& file, std::string_view value) {
   write_cgroup_file(folder.folder() + "/" + file, value);
@@ -84,7 +82,7 @@ void apply_throttle(const CgroupFolder& folder, const char* key,
 
 void apply_io(const CgroupFolder& folder, const Resources& resources) {
   const bool has_bfq = ::access((folder.folder() + "/io.bfq.weight").c_str(), F_OK) == 0;
-  if (resources.blkio_weight.value_or(0) != 0) {
+  if (resources.blkio_weight) {
     const uint64_t weight = *resources.blkio_weight;
     if (has_bfq) {
       write(folder, "io.bfq.weight", std::to_string(weight));

@@ -48,14 +48,24 @@ std::vector<ThrottleDevice> parse_throttle(const JsonNode& node, const char* nam
   return devices;
 }
 
+/** 0 stands for none, as in the structures of Go. */
+void read_weight(const JsonNode& node, const char* name, std::optional<uint64_t>& target) {
+  const auto member = node.find(name);
+  if (!member) return;
+  const uint64_t weight = member->natural();
+  if (weight == 0) return;
+  if (weight < 10 || weight > 1000) member->fail("must be between 10 and 1000");
+  target = weight;
+}
+
 void parse_block_io(const JsonNode& node, Resources& resources) {
-  read(node, "weight", resources.blkio_weight, UINT16_MAX);
-  read(node, "leafWeight", resources.blkio_leaf_weight, UINT16_MAX);
+  read_weight(node, "weight", resources.blkio_weight);
+  read_weight(node, "leafWeight", resources.blkio_leaf_weight);
   node.each("weightDevice", [&](const JsonNode& item) {
     Resources::WeightDevice device = {
         device_number(item, "major"), device_number(item, "minor"), {}, {}};
-    read(item, "weight", device.weight, UINT16_MAX);
-    read(item, "leafWeight", device.leaf_weight, UINT16_MAX);
+    read_weight(item, "weight", device.weight);
+    read_weight(item, "leafWeight", device.leaf_weight);
     resources.weight_devices.push_back(device);
   });
   resources.read_bps = parse_throttle(node, "throttleReadBpsDevice");

@@ -175,6 +175,22 @@ describe('config.json', () => {
       'linux.resources.unified.../x: is not the name of a cgroup file',
     ],
     [
+      'a weight of block devices beyond 16 bits',
+      (s) => set(s.linux.resources, 'blockIO', { weight: 66036 }),
+      'linux.resources.blockIO.weight: must be between 10 and 1000',
+    ],
+    [
+      'a weight of leaves that is too small',
+      (s) => set(s.linux.resources, 'blockIO', { leafWeight: 9 }),
+      'linux.resources.blockIO.leafWeight: must be between 10 and 1000',
+    ],
+    [
+      'a weight of a block device that is too great',
+      (s) =>
+        set(s.linux.resources, 'blockIO', { weightDevice: [{ major: 8, minor: 0, weight: 1001 }] }),
+      'linux.resources.blockIO.weightDevice[0].weight: must be between 10 and 1000',
+    ],
+    [
       'an AppArmor profile',
       (s) => set(s.process, 'apparmorProfile', 'x'),
       'process.apparmorProfile: AppArmor is not enabled',

@@ -82,6 +82,11 @@ export const CGROUP_CASES: readonly Case[] = [
   }),
   limited('blkio weight', { blockIO: { weight: 500 } }, { isBrief: true }),
   limited('blkio weight too great', { blockIO: { weight: 5000 } }),
+  limited('blkio weight too small', { blockIO: { weight: 9 } }),
+  limited('blkio weight 0', { blockIO: { weight: 0 } }),
+  limited('blkio weight of a device too great', {
+    blockIO: { weightDevice: [{ major: 254, minor: 0, weight: 1001 }] },
+  }),
   limited('hugetlb', { hugepageLimits: [{ pageSize: '2MB', limit: 4 * MIB }] }, { isBrief: true }),
   limited('hugetlb of no such size', { hugepageLimits: [{ pageSize: '3MB', limit: 3 * MIB }] }),
   limited('network class', { network: { classID: 0x10001 } }),
