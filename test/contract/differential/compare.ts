@@ -53,8 +53,26 @@ function stepsWithSight(observation: Observation): Set<string> {
   );
 }
 
+/** In what the peers differ from ours in a case, given by name and folder, each with the entries that explain it. */
+export function judge(
+  table: readonly Difference[],
+  observed: Readonly<Record<string, ReadonlyMap<string, Observation>>>,
+  peers: readonly ('runc' | 'crun')[],
+  [name, folder]: readonly [string, string],
+): readonly { readonly found: Disagreement; readonly entries: readonly number[] }[] {
+  const of = (runtime: string): Observation => observed[runtime]?.get(folder) ?? new Map();
+  return peers
+    .flatMap((peer) => compareObservations(peer, of('ocup'), of(peer)))
+    .map((found) => ({
+      found,
+      entries: [...table.entries()]
+        .filter(([, entry]) => explains(entry, name, found))
+        .map(([index]) => index),
+    }));
+}
+
 /** Whether the table's entry explains it. */
-export function explains(entry: Difference, name: string, { peer, fact }: Disagreement): boolean {
+function explains(entry: Difference, name: string, { peer, fact }: Disagreement): boolean {
   if (entry.peer !== 'both' && entry.peer !== peer) return false;
   if (entry.cases !== undefined && !entry.cases.includes(name)) return false;
   return entry.facts?.test(fact.replace(/^\d+\./, '')) ?? true;

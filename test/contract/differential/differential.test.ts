@@ -2,12 +2,11 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import { peersObstacle } from '../../support/peers.ts';
 import { isUnified } from '../../support/runtime.ts';
 import type { Case } from './case.ts';
-import { compareObservations, type Disagreement, explains } from './compare.ts';
+import { judge } from './compare.ts';
 import { CORPUS } from './corpus/all.ts';
 import { folderOf } from './corpus-folder.ts';
 import { DIFFERENCES } from './differences.ts';
-import type { Observation } from './observe.ts';
-import { type CorpusRun, runCorpus } from './run-corpus.ts';
+import { type CorpusRun, type Observed, runCorpus } from './run-corpus.ts';
 
 const LAYOUT = isUnified() ? 'v2' : 'v1';
 const CASES = CORPUS.filter(({ only }) => only === undefined || only === LAYOUT);
@@ -15,29 +14,10 @@ const obstacle = peersObstacle();
 const suite = obstacle === undefined ? describe : describe.skip;
 const noPeers = obstacle === undefined ? '' : ` (skipped: ${obstacle})`;
 
-/** All that a case shows, each with the entries of the table that explain it. */
-function judge(
-  observed: Readonly<Record<string, Map<string, Observation>>>,
-  peers: CorpusRun['peers'],
-  item: Case,
-  index: number,
-): readonly { readonly found: Disagreement; readonly entries: readonly number[] }[] {
-  const of = (name: string): Observation => observed[name]?.get(folderOf(index)) ?? new Map();
-  return peers
-    .flatMap((peer) => compareObservations(peer, of('ocup'), of(peer)))
-    .map((found) => ({
-      found,
-      entries: [...DIFFERENCES.keys()].filter((entry) => {
-        const difference = DIFFERENCES[entry];
-        return difference !== undefined && explains(difference, item.name, found);
-      }),
-    }));
-}
-
 function describeRun(title: string, cases: readonly Case[], run: CorpusRun): void {
   const explained = new Set<string>();
   suite(`${title}${noPeers}`, () => {
-    let observed: Record<string, Map<string, Observation>> = {};
+    let observed: Observed = {};
     beforeAll(async () => {
       observed = await runCorpus(cases, run);
     }, 600_000);
@@ -46,7 +26,7 @@ function describeRun(title: string, cases: readonly Case[], run: CorpusRun): voi
       '%s',
       (_, item, index) => {
         expect(observed['ocup']?.get(folderOf(index))?.get('left')).toBe('');
-        const judged = judge(observed, run.peers, item, index);
+        const judged = judge(DIFFERENCES, observed, run.peers, [item.name, folderOf(index)]);
         for (const entry of judged.flatMap(({ entries }) => entries)) {
           explained.add(String(entry)).add(`${entry} ${item.name}`);
         }

@@ -2,7 +2,9 @@
 # Runs every case below $1/cases under the runtime $3, named $2, and writes what was seen below $1/out/$2/<case>:
 # for step n its words, exit code, standard output and standard error, and at the end what was left behind.
 # Wants a mount namespace of its own.
+# LIMIT and REMOVE are the commands that end what takes too long, and that remove a folder but no other file system.
 set -u
+limit=${LIMIT:-timeout --foreground 20} remove=${REMOVE:-rm -rf --one-file-system}
 corpus=$1 name=$2 runtime=$3 probe=$1/rootfs/bin/probe
 work=$corpus/work/$name
 mkdir -p "$work"
@@ -12,7 +14,7 @@ mount -t tmpfs tmpfs "$work"
 step() {
   n=$((n + 1))
   echo "$*" >"$out/$n.words"
-  timeout --foreground 20 "$runtime" --root "$state" "$@" <"${input:-/dev/null}" >"$out/$n.out" 2>"$out/$n.err"
+  $limit "$runtime" --root "$state" "$@" <"${input:-/dev/null}" >"$out/$n.out" 2>"$out/$n.err"
   echo $? >"$out/$n.code"
 }
 
@@ -62,14 +64,14 @@ run_case() {
   cd "$bundle" || exit 1
   . "$case/prepare.sh" >"$out/prepare.out" 2>&1 </dev/null
   . "$case/steps.sh"
-  timeout 20 "$runtime" --root "$state" delete --force "$ID" >/dev/null 2>&1 </dev/null
+  $limit "$runtime" --root "$state" delete --force "$ID" >/dev/null 2>&1 </dev/null
   leftovers >"$out/left"
   . "$case/cleanup.sh" >>"$out/prepare.out" 2>&1 </dev/null
   cp "$bundle"/ns/*.link "$out" 2>/dev/null
   cd "$work" || exit 1
   # A runtime that was asked for no mount namespace has mounted right here.
   for target in $(cut -d ' ' -f 5 /proc/self/mountinfo | grep "^$bundle/" | sort -r); do umount -l "$target"; done
-  rm -rf --one-file-system "$bundle" "$state"
+  $remove "$bundle" "$state"
 }
 
 number=0

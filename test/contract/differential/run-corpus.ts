@@ -1,9 +1,11 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { PeerRoom } from '../../support/peers.ts';
 import { OURS } from '../../support/runtime.ts';
+import { runInVm } from '../../support/virtual-machine.ts';
 import type { Case } from './case.ts';
-import { writeCorpus } from './corpus-folder.ts';
+import { folderOf, writeCorpus } from './corpus-folder.ts';
 import { type Observation, readObservations } from './observe.ts';
 
 const SCRIPT = resolve(import.meta.dirname, 'run-corpus.sh');
@@ -18,27 +20,98 @@ export const PEER_PATHS: Readonly<Record<PeerName, string>> = {
 export interface CorpusRun {
   readonly layout: 'hybrid' | 'legacy';
   readonly peers: readonly PeerName[];
+  /** Ours, where it is not the usual build. */
+  readonly path?: string;
 }
 
-/** What each runtime, ours as `ocup`, makes of each case, by the case's folder. They run side by side. */
-export async function runCorpus(
-  cases: readonly Case[],
-  run: CorpusRun,
-): Promise<Record<string, Map<string, Observation>>> {
+/** What each runtime, ours as `ocup`, makes of each case, by the case's folder. */
+export type Observed = Readonly<Record<string, Map<string, Observation>>>;
+
+/** Runs all cases on this machine. The runtimes run side by side. */
+export async function runCorpus(cases: readonly Case[], run: CorpusRun): Promise<Observed> {
   const room = await PeerRoom.open({ layout: run.layout });
   try {
     const corpus = join(room.scratch, 'corpus');
     mkdirSync(corpus);
     writeCorpus(corpus, cases);
-    const programs = [['ocup', OURS.path], ...run.peers.map((peer) => [peer, PEER_PATHS[peer]])];
-    const observed = programs.map(async ([name = '', path = '']) => {
+    const programs = programsOf(run.path ?? OURS.path, run.peers);
+    const observed = programs.map(async ([name, path]) => {
       await room.get(['sh', SCRIPT, corpus, name, path], { timeoutMs: TIME_LIMIT_MS });
-      const count = readFileSync(join(corpus, 'out', `${name}.count`), 'utf8').trim();
-      if (Number(count) !== cases.length) throw new Error(`${name} ran ${count} cases`);
-      return [name, readObservations(corpus, name)] as const;
+      return [name, readAll(corpus, name, cases)] as const;
     });
     return Object.fromEntries(await Promise.all(observed));
   } finally {
     await room.close();
   }
+}
+
+/** Programs of the script whose options are the same in busybox: under emulation dynamic ones take 60 ms to start, static ones 5. */
+const APPLETS =
+  'basename cat chmod cp cut dirname find grep ln mkdir readlink rmdir sed seq sleep sort tr';
+
+/**
+ * The same on a pure cgroup v2 kernel. Two machines with a processor each share the cases: emulated processors of
+ * one machine wait for each other.
+ */
+export async function runCorpusInVms(
+  cases: readonly Case[],
+  peers: readonly PeerName[],
+): Promise<Observed> {
+  const shares = [0, 1].map((share) => cases.filter((_, index) => index % 2 === share));
+  const parts = await Promise.all(shares.map((share) => runShareInVm(share, peers)));
+  const names = programsOf('', peers).map(([name]) => name);
+  return Object.fromEntries(
+    names.map((name) => {
+      const found = cases.map((_, index) => {
+        const part = parts[index % 2]?.[name]?.get(folderOf(Math.floor(index / 2)));
+        return [folderOf(index), part ?? new Map<string, string>()] as const;
+      });
+      return [name, new Map(found)];
+    }),
+  );
+}
+
+async function runShareInVm(cases: readonly Case[], peers: readonly PeerName[]): Promise<Observed> {
+  const scratch = mkdtempSync(join(tmpdir(), 'ocup-corpus-'));
+  try {
+    const corpus = join(scratch, 'corpus');
+    mkdirSync(corpus);
+    writeCorpus(corpus, cases);
+    copyFileSync(SCRIPT, join(corpus, 'run-corpus.sh'));
+    const programs = programsOf('/ocup/build/Release/ocup-runtime', peers);
+    const script = [
+      `mkdir -p ${corpus} /applets && mount --bind /given ${corpus}`,
+      `for name in ${APPLETS}; do ln -s /bin/busybox /applets/$name; done; PATH=/applets:$PATH`,
+      'export LIMIT="busybox timeout 20" REMOVE="busybox rm -rf"; exec < /dev/null',
+      // One after another: a container of little weight gets no turn beside others.
+      ...programs.map(
+        ([name, path]) =>
+          `unshare --mount --propagation private sh /given/run-corpus.sh ${corpus} ${name} ${path}`,
+      ),
+      'cp -a /given/out/. /results',
+    ].join('\n');
+    const results = join(corpus, 'out');
+    const done = await runInVm(script, TIME_LIMIT_MS, { hasPeers: true, given: corpus, results });
+    return Object.fromEntries(
+      programs.map(([name]) => [name, readAll(corpus, name, cases, done.console)]),
+    );
+  } finally {
+    rmSync(scratch, { recursive: true });
+  }
+}
+
+function programsOf(ours: string, peers: readonly PeerName[]): (readonly [string, string])[] {
+  return [['ocup', ours], ...peers.map((peer) => [peer, PEER_PATHS[peer]] as const)];
+}
+
+function readAll(
+  corpus: string,
+  name: string,
+  cases: readonly Case[],
+  log = '',
+): Map<string, Observation> {
+  const file = join(corpus, 'out', `${name}.count`);
+  const count = existsSync(file) ? readFileSync(file, 'utf8').trim() : '0';
+  if (Number(count) !== cases.length) throw new Error(`${name} ran ${count} cases\n${log}`);
+  return readObservations(corpus, name);
 }
