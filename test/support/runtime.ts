@@ -18,7 +18,10 @@ const BUILD = resolve(import.meta.dirname, '../../build/Release');
 const CGROUP2_MAGIC = 0x63677270;
 
 /** The leak detector stops threads by ptrace, which a process that is not dumpable does not allow. */
-const SANITIZER_OPTIONS = { ASAN_OPTIONS: 'detect_leaks=0', UBSAN_OPTIONS: 'print_stacktrace=1' };
+export const SANITIZER_OPTIONS = {
+  ASAN_OPTIONS: 'detect_leaks=0',
+  UBSAN_OPTIONS: 'print_stacktrace=1',
+};
 
 export interface RuntimeProgram {
   readonly name: string;

@@ -64,7 +64,7 @@ run_case() {
   cd "$bundle" || exit 1
   . "$case/prepare.sh" >"$out/prepare.out" 2>&1 </dev/null
   . "$case/steps.sh"
-  $limit "$runtime" --root "$state" delete --force "$ID" >/dev/null 2>&1 </dev/null
+  $limit "$runtime" --root "$state" delete --force "$ID" >"$out/end.out" 2>&1 </dev/null
   leftovers >"$out/left"
   . "$case/cleanup.sh" >>"$out/prepare.out" 2>&1 </dev/null
   cp "$bundle"/ns/*.link "$out" 2>/dev/null

@@ -1,8 +1,18 @@
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
 import { PeerRoom } from '../../support/peers.ts';
-import { OURS } from '../../support/runtime.ts';
+import { OURS, SANITIZER_OPTIONS } from '../../support/runtime.ts';
 import { runInVm } from '../../support/virtual-machine.ts';
 import type { Case } from './case.ts';
 import { folderOf, writeCorpus } from './corpus-folder.ts';
@@ -98,6 +108,46 @@ async function runShareInVm(cases: readonly Case[], peers: readonly PeerName[]):
   } finally {
     rmSync(scratch, { recursive: true });
   }
+}
+
+/**
+ * What is found in the output of each case of ours at `path`, a build with sanitizers, by the case's folder; what is
+ * left behind counts too. Its libraries are this machine's, so it runs outside of the peers' room.
+ */
+export async function runCorpusForReports(
+  cases: readonly Case[],
+  path: string,
+): Promise<ReadonlyMap<string, string>> {
+  const scratch = mkdtempSync(join(tmpdir(), 'ocup-corpus-'));
+  try {
+    const corpus = join(scratch, 'corpus');
+    mkdirSync(corpus);
+    writeCorpus(corpus, cases);
+    const namespaces = ['--mount', '--net', '--ipc', '--uts', '--pid', '--mount-proc'];
+    const args = [...namespaces, '--fork', '--kill-child', 'sh', SCRIPT, corpus, 'ocup', path];
+    await promisify(execFile)('unshare', args, {
+      env: { PATH: process.env['PATH'] ?? '', ...SANITIZER_OPTIONS },
+      timeout: TIME_LIMIT_MS,
+    });
+    readAll(corpus, 'ocup', cases);
+    return new Map(
+      cases.map((_, index) => [
+        folderOf(index),
+        reportOf(join(corpus, 'out/ocup', folderOf(index))),
+      ]),
+    );
+  } finally {
+    rmSync(scratch, { recursive: true });
+  }
+}
+
+function reportOf(folder: string): string {
+  const texts = readdirSync(folder)
+    .filter((file) => /\.(out|err)$/.test(file))
+    .map((file) => readFileSync(join(folder, file), 'utf8'));
+  // Not every line of a sanitizer: some say that a filter of the case keeps it from memory.
+  const faults = texts.filter((text) => /ERROR: \w+Sanitizer: |runtime error: /.test(text));
+  return [...faults, readFileSync(join(folder, 'left'), 'utf8')].join('');
 }
 
 function programsOf(ours: string, peers: readonly PeerName[]): (readonly [string, string])[] {
