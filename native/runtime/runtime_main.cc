@@ -3,9 +3,12 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "runtime/commands.h"
 #include "runtime/log.h"
 #include "runtime/seccomp.h"
@@ -23,9 +26,26 @@ const std::vector<Option> kGlobalOptions = {
     {"systemd-cgroup"}, {"rootless", 0, true}, {"version", 'v'},        {"help", 'h'},
 };
 
+/** Root of another user namespace has no more rights to cgroups and devices than any user. */
+bool is_in_initial_user_namespace() {
+  // Not every kernel has them.
+  if (::access("/proc/self/uid_map", R_OK) < 0) return true;
+  unsigned inside = 0, outside = 0, count = 0;
+  const std::string map = read_file("/proc/self/uid_map");
+  return std::sscanf(map.c_str(), "%u %u %u", &inside, &outside, &count) == 3 && inside == 0 &&
+         outside == 0 && count == UINT32_MAX;
+}
+
+/** Podman without root is root of its namespace under another name, as runc tells them apart. */
+bool has_own_run_folder() {
+  if (::geteuid() != 0) return true;
+  const char* user = ::getenv("USER");
+  return !is_in_initial_user_namespace() && (user == nullptr || std::string_view(user) != "root");
+}
+
 std::string default_root() {
   const char* run_folder = ::getenv("XDG_RUNTIME_DIR");
-  if (::geteuid() != 0 && run_folder != nullptr && *run_folder != '\0') {
+  if (has_own_run_folder() && run_folder != nullptr && *run_folder != '\0') {
     return std::string(run_folder) + "/ocup-runtime";
   }
   return "/run/ocup-runtime";
@@ -73,7 +93,7 @@ const Command& find_command(const std::string& name) {
 bool is_rootless(const std::string& text) {
   if (text == "true") return true;
   if (text == "false") return false;
-  if (text == "auto") return ::geteuid() != 0;
+  if (text == "auto") return ::geteuid() != 0 || !is_in_initial_user_namespace();
   throw UserError("invalid value \"" + text + "\" for flag --rootless: use auto, true or false");
 }
 
@@ -114,7 +134,7 @@ int run(const std::vector<std::string>& words, std::string& command_name) {
     print(command_help(command));
     return 0;
   }
-  GlobalOptions options = {global.value("root", default_root()),
+  GlobalOptions options = {global.has("root") ? global.value("root") : default_root(),
                            is_rootless(global.value("rootless", "auto")),
                            global.has("systemd-cgroup")};
   return command.run(options, arguments);
