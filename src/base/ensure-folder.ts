@@ -7,16 +7,16 @@ import { findErrno } from './errors.ts';
  * folder exists in which none can be made, as in /proc.
  * @throws the error of the system
  */
-export async function ensureFolder(path: string): Promise<void> {
+export async function ensureFolder(path: string, mode?: number): Promise<void> {
   try {
-    await mkdir(path);
+    await mkdir(path, { mode });
   } catch (error) {
     const errno = findErrno(error);
     if (errno === 'EEXIST' && (await stat(path)).isDirectory()) return;
     const parent = dirname(path);
     if (errno !== 'ENOENT' || parent === path || (await isFolder(parent))) throw error;
-    await ensureFolder(parent);
-    await ensureFolder(path);
+    await ensureFolder(parent, mode);
+    await ensureFolder(path, mode);
   }
 }
 

@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, openSync, readdirSync, closeSync, readFileSync } from 'node:fs';
+import { openSync, readdirSync, closeSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { abortable, delay } from '../base/abort.ts';
-import { isOcupError, OcupError } from '../base/errors.ts';
+import { ensureFolder } from '../base/ensure-folder.ts';
+import { isOcupError, messageOf, OcupError } from '../base/errors.ts';
 import { installRoot, ocupVersion } from '../base/install-root.ts';
 import { hostPaths, type HostPaths } from '../host/paths.ts';
 import {
@@ -25,6 +26,8 @@ import type { CommandContext } from './context.ts';
 
 /** How long a supervisor may take until it takes calls: it adopts what runs before. */
 const READY_TIMEOUT_MS = 30_000;
+/** What fails so often, by itself, will not do better the next time. */
+const MAX_FAILURES = 2;
 
 /** What a command asks the supervisor for. */
 export interface SupervisorClient {
@@ -153,10 +156,12 @@ async function findInfo(
 async function startSupervisor(place: Place, signal: AbortSignal): Promise<void> {
   const { context, paths } = place;
   const deadline = context.now() + READY_TIMEOUT_MS;
+  let failures = 0;
   // One that gives way to another ends without being ready: the other one may answer, or be ending itself.
-  while (context.now() < deadline) {
-    const isReady = await spawnSupervisor(place, signal);
-    if (isReady || (await findInfo(paths, signal)) !== undefined) return;
+  while (context.now() < deadline && failures < MAX_FAILURES) {
+    const outcome = await spawnSupervisor(place, signal);
+    if (outcome === 'ready' || (await findInfo(paths, signal)) !== undefined) return;
+    if (outcome === 'failed') failures += 1;
     await delay(50, signal);
   }
   throw new OcupError('E_WIRE_CONNECT', `cannot start the supervisor${lastWords(paths)}`, {
@@ -167,13 +172,12 @@ async function startSupervisor(place: Place, signal: AbortSignal): Promise<void>
 /** Buffers of a pull are garbage at once: a small young generation lets go of them some 30 MB earlier. */
 const SUPERVISOR_OPTIONS = ['--max-semi-space-size=2', '--expose-gc'];
 
-/** Whether the new process takes calls; false when it ended before. */
+/** Whether the new process takes calls, or how it ended before. */
 async function spawnSupervisor(
   { context, paths, wrapper }: Place,
   signal: AbortSignal,
-): Promise<boolean> {
-  mkdirSync(paths.dataDir, { recursive: true });
-  const log = openSync(join(paths.dataDir, 'supervisor.log'), 'a', 0o600);
+): Promise<'ready' | 'gone' | 'failed'> {
+  const log = await openLog(paths);
   const start = join(installRoot(), 'bin/start.cjs');
   const own = [...SUPERVISOR_OPTIONS, start, 'supervisor', '--ready-fd', '3'];
   const [program = '', ...args] = [...wrapper, context.nodePath, ...own];
@@ -194,11 +198,28 @@ async function spawnSupervisor(
     });
     const ready = child.stdio[3] as Readable | null | undefined;
     const spawned = new Promise<never>((_, reject) => child.once('error', reject));
+    const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
     child.unref();
     if (ready === null || ready === undefined) throw new Error('no pipe to the supervisor');
-    return await abortable(Promise.race([spawned, readReady(ready)]), signal);
+    if (await abortable(Promise.race([spawned, readReady(ready)]), signal)) return 'ready';
+    child.ref();
+    // What a signal ended has not failed by itself.
+    return ((await abortable(ended, signal)) ?? 0) === 0 ? 'gone' : 'failed';
   } finally {
     closeSync(log);
+  }
+}
+
+/** @throws E_WIRE_CONNECT where nothing can be kept */
+async function openLog({ dataDir }: HostPaths): Promise<number> {
+  try {
+    await ensureFolder(dataDir);
+    return openSync(join(dataDir, 'supervisor.log'), 'a', 0o600);
+  } catch (cause) {
+    throw new OcupError('E_WIRE_CONNECT', `cannot write to ${dataDir}: ${messageOf(cause)}`, {
+      hint: 'Set OCUP_DATA_DIR to a folder of your own.',
+      cause,
+    });
   }
 }
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
+import { mkdirSync } from 'node:fs';
 import { OcupError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { Scope } from '../base/scope.ts';
@@ -72,7 +72,7 @@ export async function makeContainer(
   scope.defer(() => store.remove(id));
   const anonymous = new Set(newAnonymous);
   await makeVolumes(record, { volumes, anonymous, scope, letGo: letGoOfParts });
-  await makeFolders(launcher.paths(id));
+  makeFolders(launcher.paths(id));
   await launcher.prepare(record);
   await store.commit(record);
   scope.release();
@@ -94,8 +94,9 @@ function findInherited(
   return inheritableVolumes(mounts, (name) => volumes.find(name)?.isAnonymous ?? false);
 }
 
-async function makeFolders({ bundle, upper, work, rootfs }: ContainerPaths): Promise<void> {
-  for (const folder of [bundle, upper, work, rootfs]) await mkdir(folder, { recursive: true });
+/** Blocking: handing such small steps to threads and back costs more than they take. */
+function makeFolders({ bundle, upper, work, rootfs }: ContainerPaths): void {
+  for (const folder of [bundle, upper, work, rootfs]) mkdirSync(folder, { recursive: true });
 }
 
 /** The image of a container or bundle, which is not removed until `letGo` is called. @throws E_IMAGE_NOT_FOUND */

@@ -1,5 +1,4 @@
-import { writeFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFileSync, writeFileSync } from 'node:fs';
 import {
   containerResolvConf,
   formatHostname,
@@ -17,13 +16,13 @@ import type { ContainerRecord } from './record.ts';
  *
  * @throws E_BUNDLE_INVALID for `host-gateway` without a way to the host
  */
-export async function writeEtcFiles(
+export function writeEtcFiles(
   record: ContainerRecord,
   paths: ContainerPaths,
   hostname: string,
-): Promise<void> {
+): void {
   const { config } = record;
-  const hostConf = parseResolvConf(await readFileIfThere('/etc/resolv.conf'));
+  const hostConf = parseResolvConf(readFileIfThere('/etc/resolv.conf'));
   const hasNames = config.networkMode.kind === 'networks';
   writeFileSync(paths.hostname, formatHostname(hostname));
   const resolvConf = containerResolvConf(config, hostConf, hasNames);
@@ -33,11 +32,11 @@ export async function writeEtcFiles(
 }
 
 /** Fills in `hosts`, once the addresses are known. */
-export async function writeHosts(
+export function writeHosts(
   record: ContainerRecord,
   paths: ContainerPaths,
   names: { readonly hostname: string; readonly endpoints: readonly EndpointState[] },
-): Promise<void> {
+): void {
   const { config } = record;
   const { hostname, endpoints } = names;
   const isOnHost = config.networkMode.kind === 'host';
@@ -52,10 +51,14 @@ export async function writeHosts(
       [ipv4Address, ipv6Address].filter((address) => address !== undefined),
     ),
   });
-  const hosts = isOnHost ? await readFileIfThere('/etc/hosts') : '';
+  const hosts = isOnHost ? readFileIfThere('/etc/hosts') : '';
   writeFileSync(paths.hosts, `${hosts}${content}`);
 }
 
-async function readFileIfThere(path: string): Promise<string> {
-  return readFile(path, 'utf8').catch(() => '');
+function readFileIfThere(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
 }

@@ -116,7 +116,7 @@ export class Launcher {
       scope.defer(() => this.endContainer(record));
       const endpoints = await this.connect(options, ready.pid, scope);
       if (record.config.networkMode.kind !== 'container') {
-        await writeHosts(record, paths, { hostname, endpoints });
+        writeHosts(record, paths, { hostname, endpoints });
       }
       await options.onCreated();
       const { ended } = await this.options.shims.start(record.id, options.signal);
@@ -179,7 +179,7 @@ export class Launcher {
       ...(joinsOthers(record.config) ? [this.writeBundle(record, paths)] : []),
     ]);
     if (record.config.networkMode.kind === 'container') return;
-    await writeEtcFiles(record, paths, hostname);
+    writeEtcFiles(record, paths, hostname);
   }
 
   /** Volumes that the image fills are filled one container after the other. */

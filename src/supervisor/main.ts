@@ -1,8 +1,9 @@
 import { writeSync } from 'node:fs';
-import { mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises';
+import { readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { basename, join } from 'node:path';
 import { delay } from '../base/abort.ts';
+import { ensureFolder } from '../base/ensure-folder.ts';
 import { findErrno, messageOf, OcupError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { readCgroups } from '../host/cgroups.ts';
@@ -114,7 +115,7 @@ function tryLock(path: string): FileLock | undefined {
 
 /** @throws E_HOST_UNSUPPORTED for a folder of another user */
 async function makeRunFolder(path: string): Promise<void> {
-  await mkdir(path, { recursive: true, mode: 0o700 });
+  await ensureFolder(path, 0o700);
   const { uid } = await stat(path).catch(() => ({ uid: process.getuid?.() ?? 0 }));
   if (uid === process.getuid?.()) return;
   throw new OcupError('E_HOST_UNSUPPORTED', `${path} belongs to another user`, {

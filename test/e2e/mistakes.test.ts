@@ -35,6 +35,17 @@ describe('what goes wrong ends in one clear message', () => {
     expect(stderr).toMatch(/missing/);
   });
 
+  test.each([
+    ['OCUP_DATA_DIR', 'cannot write to /proc/ocup/data: '],
+    ['OCUP_RUN_DIR', 'cannot start the supervisor: ENOENT: '],
+  ])('a folder in %s in which nothing can be made, at once', async (variable, message) => {
+    const env = { OCUP_RUN_DIR: join(project, 'run'), [variable]: '/proc/ocup/data' };
+    const beganMs = Date.now();
+    const { code, stderr } = await home.run(['image', 'ls'], { cwd: project, env });
+    expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining(message) });
+    expect(Date.now() - beganMs).toBeLessThan(15_000);
+  });
+
   test('a registry that does not answer', async () => {
     const port = await freePort();
     const { code, stderr } = await up(`  web:\n    image: 127.0.0.1:${port}/none:1\n`);
