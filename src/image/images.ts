@@ -7,7 +7,7 @@ import { type Logger, silentLogger } from '../base/logger.ts';
 import type { Descriptor } from '../model/descriptor.ts';
 import type { Digest } from '../model/digest.ts';
 import type { Image } from '../model/image.ts';
-import { type Platform, parsePlatform } from '../model/platform.ts';
+import type { Platform } from '../model/platform.ts';
 import type { ImageSource } from '../model/reference.ts';
 import type { UnpackLimits } from '../native/layers.ts';
 import { exportTree } from '../native/trees.ts';
@@ -22,6 +22,7 @@ import { type ImageUser, ImageUsers } from './image-users.ts';
 import { LayerStore } from './layer-store.ts';
 import { ImageLayout } from './layout.ts';
 import { nameOfSource, shownName, withName, withPin } from './names.ts';
+import { parseWanted } from './platforms.ts';
 import { bringIn } from './pull.ts';
 import type { RegistryClient } from './registry/client.ts';
 import { RegistryClients } from './registry/clients.ts';
@@ -323,10 +324,6 @@ async function getRootfs(path: string): Promise<Image> {
   const found = await findRootfs(path);
   if (found !== undefined) return found;
   throw new OcupError('E_IMAGE_NOT_FOUND', `cannot find rootfs:${path}: no such folder`);
-}
-
-function parseWanted(platform: string | undefined): Platform | undefined {
-  return platform === undefined || platform === '' ? undefined : parsePlatform(platform);
 }
 
 function limit(text: string | undefined, fallback: number): number {

@@ -2,7 +2,12 @@ import { readFileSync } from 'node:fs';
 
 import { OcupError } from '../base/errors.ts';
 import type { Descriptor, ImageIndex } from '../model/descriptor.ts';
-import { type Platform, formatPlatform, normalizePlatform } from '../model/platform.ts';
+import {
+  type Platform,
+  formatPlatform,
+  normalizePlatform,
+  parsePlatform,
+} from '../model/platform.ts';
 
 const ARCHITECTURES: Readonly<Record<string, string>> = {
   x64: 'amd64',
@@ -16,6 +21,12 @@ export function hostPlatform(): Platform {
   const architecture = ARCHITECTURES[process.arch] ?? process.arch;
   const variant = architecture === 'amd64' ? readAmd64Level() : undefined;
   return normalizePlatform({ os: 'linux', architecture, variant });
+}
+
+/** The platform that was asked for; undefined for none, and for `linux`: what this machine can run. @throws E_IMAGE_PLATFORM */
+export function parseWanted(text: string | undefined): Platform | undefined {
+  const isOpen = text === undefined || text === '' || text.toLowerCase() === 'linux';
+  return isOpen ? undefined : parsePlatform(text);
 }
 
 const AMD64_LEVELS = [

@@ -6,7 +6,7 @@ import { OcupError, isOcupError } from '../base/errors.ts';
 import type { Descriptor } from '../model/descriptor.ts';
 import type { Digest } from '../model/digest.ts';
 import type { Image } from '../model/image.ts';
-import { formatPlatform, parsePlatform } from '../model/platform.ts';
+import { formatPlatform } from '../model/platform.ts';
 import type { LockedImage } from '../model/lock.ts';
 import type { PullProgress } from '../model/pull-progress.ts';
 import { type Reference, formatReference, parseReference } from '../model/reference.ts';
@@ -18,7 +18,7 @@ import type { LayerStore } from './layer-store.ts';
 import type { ImageLayout } from './layout.ts';
 import { entryName, findFullName, keepTarget, shownName, withName } from './names.ts';
 import { lockImage } from './lock-image.ts';
-import { isImageEntry } from './platforms.ts';
+import { isImageEntry, parseWanted } from './platforms.ts';
 import { bringIn } from './pull.ts';
 import { pushImage } from './push.ts';
 import type { RegistryClient } from './registry/client.ts';
@@ -222,7 +222,7 @@ export class Transfers {
     try {
       return await this.reading(image, env, (origin) => {
         const context = { layout, layers, lease, origin, name, signal, onProgress };
-        const wanted = platforms.map((text) => (text === '' ? undefined : parsePlatform(text)));
+        const wanted = platforms.map(parseWanted);
         return lockImage(context, wanted);
       });
     } finally {
@@ -255,9 +255,8 @@ export class Transfers {
     const { image: name, platform } = request;
     const { entry } = await this.getStored(name);
     const parts = { layout, reader, name };
-    if (platform !== undefined && platform !== '') {
-      return collectPlatform(entry, parsePlatform(platform), parts);
-    }
+    const wanted = parseWanted(platform);
+    if (wanted !== undefined) return collectPlatform(entry, wanted, parts);
     const whole = await collectStored(entry, parts);
     const missing = whole.missing.filter(isImageEntry);
     if (whole.missing.length === 0) return whole;
@@ -315,9 +314,10 @@ export class Transfers {
     const { layout, reader } = this.parts;
     const { entry, image, isById } = await this.getStored(nameOrId);
     const parts = { layout, reader, name: nameOrId };
-    const stored = await (platform === undefined || platform === ''
+    const wanted = parseWanted(platform);
+    const stored = await (wanted === undefined
       ? collectStored(entry, parts)
-      : collectPlatform(entry, parsePlatform(platform), parts));
+      : collectPlatform(entry, wanted, parts));
     if (isById) return { stored, names: [] };
     const names = image.names.filter((name) => isNamed(name, nameOrId));
     return { stored, names: names.length === 0 ? image.names : names };
@@ -329,8 +329,8 @@ export class Transfers {
     request: LoadRequest,
   ): Promise<Image> {
     const { layout, layers } = this.parts;
-    const { platform: wanted, signal, onProgress, rename = storedNames } = request;
-    const platform = wanted === undefined || wanted === '' ? undefined : parsePlatform(wanted);
+    const { signal, onProgress, rename = storedNames } = request;
+    const platform = parseWanted(request.platform);
     const name = names[0] ?? request.path;
     const target = await bringIn({
       layout,

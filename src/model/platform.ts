@@ -25,9 +25,23 @@ export function parsePlatform(text: string): Platform {
       hint: 'Write os/architecture[/variant], such as linux/arm64.',
     });
   }
-  if (second === undefined) return normalizePlatform({ os: 'linux', architecture: first });
+  if (second === undefined) {
+    const platform = normalizePlatform({ os: 'linux', architecture: first });
+    if (ARCHITECTURES.has(platform.architecture)) return platform;
+    throw new OcupError(
+      'E_IMAGE_PLATFORM',
+      `unknown operating system or architecture: ${JSON.stringify(text)}`,
+      { hint: 'Write os/architecture[/variant], such as linux/arm64.' },
+    );
+  }
   return normalizePlatform({ os: first, architecture: second, variant: third });
 }
+
+/** Go's names of architectures that Linux runs on. @see go tool dist list */
+const ARCHITECTURES: ReadonlySet<string> = new Set([
+  ...['386', 'amd64', 'arm', 'arm64', 'loong64', 'mips', 'mips64', 'mips64le', 'mipsle', 'ppc64'],
+  ...['ppc64le', 'riscv64', 's390x'],
+]);
 
 const ALIASES: Readonly<Record<string, readonly [architecture: string, variant?: string]>> = {
   x86_64: ['amd64'],

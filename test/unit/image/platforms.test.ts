@@ -3,6 +3,7 @@ import {
   compatiblePlatforms,
   findAmd64Level,
   isCompatible,
+  parseWanted,
   selectEntries,
 } from '../../../src/image/platforms.ts';
 import type { Descriptor } from '../../../src/model/descriptor.ts';
@@ -45,6 +46,12 @@ describe('names of platforms', () => {
     ['linux/i686', 'linux/386'],
   ])('%s is %s', (text, expected) => {
     expect(formatPlatform(parsePlatform(text))).toBe(expected);
+  });
+
+  test('a word that is neither an operating system nor an architecture is none', () => {
+    expect(() => parsePlatform('foo')).toThrow(/unknown operating system or architecture: "foo"/);
+    expect(parseWanted('linux')).toBeUndefined();
+    expect(() => parseWanted('windows')).toThrow(/unknown/);
   });
 
   test.each(['', 'a/b/c/d', 'linux/', 'linux/a b'])('%j is none', (text) => {
