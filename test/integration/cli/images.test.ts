@@ -323,15 +323,13 @@ Are you sure you want to continue? [y/N] `);
       let isUp = false;
       const done = up.finally(() => (isUp = true));
       while (!isUp) {
-        // Networks that nobody names yet may go: those are made before their containers.
-        await home.succeed([
-          'system',
-          'prune',
-          '-f',
-          '--volumes',
+        // Networks that nobody names yet may go, as they are made before their containers, and so may containers
+        // that have not been started.
+        const kept = ['network', 'service'].flatMap((kind) => [
           '--filter',
-          'label!=com.docker.compose.network',
+          `label!=com.docker.compose.${kind}`,
         ]);
+        await home.succeed(['system', 'prune', '-f', '--volumes', ...kept]);
       }
       await done;
       const { stdout } = await home.succeed(['ps', '--format', '{{.State}}'], { cwd: folder });
