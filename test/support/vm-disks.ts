@@ -103,8 +103,15 @@ export async function makeDisk(folder: string, content: DiskContent): Promise<st
   return disk;
 }
 
+let peersImage: Promise<string> | undefined;
+
 /** The folder of peers as a disk that is only read: made once, and again when they have changed. */
-export async function ensurePeersImage(): Promise<string> {
+export function ensurePeersImage(): Promise<string> {
+  peersImage ??= findPeersImage();
+  return peersImage;
+}
+
+async function findPeersImage(): Promise<string> {
   const stamp = await stat(peerProgram('.packages'));
   const made = await stat(PEERS_IMAGE).catch(() => undefined);
   if (made !== undefined && made.mtimeMs > stamp.mtimeMs) return PEERS_IMAGE;

@@ -13,8 +13,15 @@ export interface Kernel {
   readonly modules: string;
 }
 
+let kernel: Promise<Kernel> | undefined;
+
 /** Debian's cloud kernel, fetched as a package and unpacked into the cache once; it is not installed. */
-export async function ensureKernel(): Promise<Kernel> {
+export function ensureKernel(): Promise<Kernel> {
+  kernel ??= findKernel();
+  return kernel;
+}
+
+async function findKernel(): Promise<Kernel> {
   if (!existsSync(CACHE)) {
     const { stdout } = await run('apt-cache', ['depends', 'linux-image-cloud-amd64']);
     const name = /Depends: (linux-image-\S+)/.exec(stdout)?.[1];
