@@ -58,12 +58,9 @@ function requireLazily(require) {
   return (id) => {
     const part = id.replace(/^node:/, '');
     if (!heavy.includes(part)) return require(id);
-    if (!known.has(part))
-      known.set(
-        part,
-        loadedAtFirstUse(() => require(id)),
-      );
-    return known.get(part);
+    const module = known.get(part) ?? loadedAtFirstUse(() => require(id));
+    known.set(part, module);
+    return module;
   };
 }
 

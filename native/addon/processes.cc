@@ -101,7 +101,7 @@ Napi::Value spawn_process_aside(const Napi::CallbackInfo& info) {
   return worker->promise();
 }
 
-/** `openReadOnlyView(path) → descriptor` of a detached mount of a file; nobody writes through it. */
+/** `openReadOnlyView(path) → descriptor` of a detached mount; nobody writes to the file through it. */
 Napi::Value open_read_only_view(const Napi::CallbackInfo& info) {
   return with_js_errors(info.Env(), [&] {
     const std::string path = info[0].As<Napi::String>().Utf8Value();

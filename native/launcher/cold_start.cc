@@ -16,7 +16,7 @@ constexpr char kCertificates[] = "NODE_EXTRA_CA_CERTS";
 /** Known to bin/start.cjs, which gives the variable its name back. */
 constexpr char kHiddenCertificates[] = "OCUP_NODE_EXTRA_CA_CERTS";
 
-/** Node.js reads these before anything else, for longer than a command runs, and no command needs them. */
+/** Node.js reads these first, for longer than a command runs, and no command needs them. */
 void hide_certificates() {
   const char* path = ::getenv(kCertificates);
   if (path == nullptr || *path == '\0') return;

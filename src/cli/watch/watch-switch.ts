@@ -25,6 +25,7 @@ export class WatchSwitch {
     return this.running !== undefined;
   }
 
+  /** On where it is off, and the other way round. */
   turn(): void {
     if (this.running !== undefined) {
       this.running.stop.abort();

@@ -1,14 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { type IncomingMessage, createServer, request } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
-import { type AddressInfo, type Socket, connect, createServer as createTcpServer } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Image } from '../../../src/model/image.ts';
 import { type Certificate, makeCertificate } from '../../support/certificate.ts';
+import { startProxy } from '../../support/http-proxy.ts';
 import { addImage, layersOf, newStore, writeLayout } from '../../support/image-fixture.ts';
 import { ImagesHome } from '../../support/images-home.ts';
 import { type Registry, startRegistry } from '../../support/registry.ts';
@@ -329,83 +327,3 @@ describe('a proxy of SOCKS', () => {
     );
   });
 });
-
-interface HttpProxy {
-  readonly port: number;
-  readonly asked: string[];
-  readonly credentials: string[];
-  stop(): Promise<void>;
-}
-
-interface HttpProxyOptions {
-  /** It answers with this only. */
-  readonly status?: number;
-  /** It speaks TLS. */
-  readonly tls?: Certificate;
-}
-
-/** A proxy that leads to one port whatever it is asked for. */
-async function startProxy(
-  port: number,
-  { status, tls }: HttpProxyOptions = {},
-): Promise<HttpProxy> {
-  const asked: string[] = [];
-  const credentials: string[] = [];
-  const sockets = new Set<Socket>();
-  const keep = (socket: Socket): void => {
-    sockets.add(socket);
-    socket.on('error', () => undefined);
-  };
-  const note = ({ method = '', url = '', headers }: IncomingMessage): void => {
-    asked.push(`${method} ${url}`);
-    credentials.push(headers['proxy-authorization'] ?? '');
-  };
-  const server = (tls === undefined ? createServer() : createTlsServer(filesOf(tls))).on(
-    'request',
-    (message, response) => {
-      note(message);
-      if (status !== undefined) {
-        response.writeHead(status).end();
-        return;
-      }
-      const { pathname, search } = new URL(message.url ?? '');
-      const { method, headers } = message;
-      request({ port, method, path: pathname + search, headers }, (answer) => {
-        response.writeHead(answer.statusCode ?? 0, answer.headers);
-        answer.pipe(response);
-      }).end();
-    },
-  );
-  server.on('connection', keep);
-  server.on('connect', (message, client: Socket, head) => {
-    note(message);
-    if (status !== undefined) {
-      client.end(`HTTP/1.1 ${status} No\r\n\r\n`);
-      return;
-    }
-    const upstream = connect(port, '127.0.0.1', () => {
-      client.write('HTTP/1.1 200 Connection established\r\n\r\n');
-      upstream.write(head);
-      client.pipe(upstream).pipe(client);
-    });
-    keep(upstream);
-  });
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  return {
-    port: (server.address() as AddressInfo).port,
-    asked,
-    credentials,
-    stop: () =>
-      new Promise((done) => {
-        for (const socket of sockets) socket.destroy();
-        server.close(() => done());
-      }),
-  };
-}
-
-function filesOf({ certificate, key }: Certificate): {
-  readonly cert: Buffer;
-  readonly key: Buffer;
-} {
-  return { cert: readFileSync(certificate), key: readFileSync(key) };
-}
