@@ -15,6 +15,11 @@ export function peersObstacle(): string | undefined {
   return process.getuid?.() === 0 ? undefined : 'root is needed';
 }
 
+/** Why the peers have no systemd, or undefined if they have it. */
+export function peersSystemdObstacle(): string | undefined {
+  return existsSync(peerProgram('usr/lib/systemd/systemd')) ? undefined : 'the peers lack systemd';
+}
+
 /** The path of a peer's program in the machine's own file system: for static programs, and those of Go. */
 export function peerProgram(path: string): string {
   return join(FOLDER, path);

@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, rmdir, writeFile } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually } from './eventually.ts';
-import { peerProgram, peersObstacle } from './peers.ts';
+import { peerProgram, peersObstacle, peersSystemdObstacle } from './peers.ts';
 import { isUnified } from './runtime.ts';
 
 const SCRIPT = join(import.meta.dirname, 'systemd-room.sh');
@@ -16,9 +16,8 @@ function hierarchy(): string {
 
 /** Why systemd cannot be had here, or undefined if it can. */
 export function systemdObstacle(): string | undefined {
-  const obstacle = peersObstacle();
+  const obstacle = peersObstacle() ?? peersSystemdObstacle();
   if (obstacle !== undefined) return obstacle;
-  if (!existsSync(peerProgram('usr/lib/systemd/systemd'))) return 'the peers lack systemd';
   return existsSync(join(hierarchy(), 'cgroup.procs')) ? undefined : 'there is no cgroup v2 tree';
 }
 

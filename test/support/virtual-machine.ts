@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { peersObstacle } from './peers.ts';
+import { peersObstacle, peersSystemdObstacle } from './peers.ts';
 import { ensurePeersImage, makeDisk, makeInitrd } from './vm-disks.ts';
 import { ensureKernel } from './vm-kernel.ts';
 
@@ -15,6 +15,8 @@ const RESULT_SIZE = '256M';
 export interface VmOptions {
   /** The newer Debian of the peers is the root file system, instead of busybox alone. */
   readonly hasPeers?: boolean;
+  /** The peers' systemd is the first process; wants `hasPeers`. */
+  readonly hasSystemd?: boolean;
   /** A folder that the machine finds as /given. */
   readonly given?: string;
   /** A folder that gets what the script leaves in /results. */
@@ -32,7 +34,8 @@ export function vmObstacle(options: VmOptions = {}): string | undefined {
     if (!existsSync(program)) return `${program} is missing`;
   }
   if (process.arch !== 'x64') return `no kernel for ${process.arch}`;
-  return options.hasPeers === true ? peersObstacle() : undefined;
+  if (options.hasPeers !== true) return undefined;
+  return peersObstacle() ?? (options.hasSystemd === true ? peersSystemdObstacle() : undefined);
 }
 
 /**
@@ -51,7 +54,8 @@ export async function runInVm(
   const folder = await mkdtemp(join(tmpdir(), 'ocup-vm-'));
   try {
     const hasPeers = options.hasPeers ?? false;
-    const content = { script, modules: kernel.modules, hasPeers, given: options.given };
+    const { given, hasSystemd = false } = options;
+    const content = { script, modules: kernel.modules, hasPeers, hasSystemd, given };
     const initrd = await makeInitrd(folder, content);
     const results = join(folder, 'results.tar');
     await run('truncate', ['-s', RESULT_SIZE, results]);

@@ -43,6 +43,8 @@ export interface DiskContent {
   readonly modules: string;
   /** Whether the machine's root file system is that of the peers. */
   readonly hasPeers: boolean;
+  /** Whether the first process is the peers' systemd. */
+  readonly hasSystemd: boolean;
   /** A folder that the machine finds as /given. */
   readonly given: string | undefined;
 }
@@ -97,7 +99,12 @@ export async function makeDisk(folder: string, content: DiskContent): Promise<st
   }
   const names = await copyModules(content.modules, join(root, 'modules'), MODULES);
   await writeFile(join(root, 'test.sh'), `${content.script}\n`);
-  await writeFile(join(root, 'init'), initScript(names), { mode: 0o755 });
+  const first = content.hasSystemd
+    ? 'exec /usr/lib/systemd/systemd --log-level=err'
+    : 'sh /session';
+  await writeFile(join(root, 'init'), initScript(names, first), { mode: 0o755 });
+  await writeFile(join(root, 'session'), SESSION);
+  if (content.hasSystemd) await makeUnits(root);
   const disk = join(folder, 'disk.img');
   await makeFileSystem(join(folder, 'disk'), disk, '2G');
   return disk;
@@ -130,9 +137,11 @@ async function makeFileSystem(folder: string, image: string, size: string): Prom
   await run('/sbin/mkfs.ext4', ['-q', '-O', '^has_journal', '-d', folder, image]);
 }
 
-function initScript(modules: readonly string[]): string {
+const ENVIRONMENT = 'export PATH=/ocup/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb';
+
+function initScript(modules: readonly string[], first: string): string {
   return `#!/bin/sh
-export PATH=/ocup/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb
+${ENVIRONMENT}
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
@@ -143,6 +152,11 @@ mount -t cgroup2 cgroup2 /sys/fs/cgroup
 mount -t tmpfs tmpfs /run
 ip link set lo up
 ${modules.map((name) => `busybox insmod /modules/${name} 2> /dev/null`).join('\n')}
+${first}
+`;
+}
+
+const SESSION = `${ENVIRONMENT}
 sh /test.sh
 code=$?
 busybox tar -C /results -cf /dev/vdb .
@@ -150,6 +164,21 @@ echo "OCUP-VM-EXIT $code"
 sync
 busybox poweroff -f
 `;
+
+/** The session as the only unit that is asked for. */
+async function makeUnits(root: string): Promise<void> {
+  const folder = join(root, 'etc/systemd/system');
+  await mkdir(folder, { recursive: true });
+  const service = `[Unit]
+DefaultDependencies=no
+[Service]
+Type=oneshot
+ExecStart=/bin/sh -c 'exec sh /session < /dev/console > /dev/console 2>&1'
+`;
+  await writeFile(join(folder, 'session.service'), service);
+  const target = '[Unit]\nDefaultDependencies=no\nWants=session.service\n';
+  await writeFile(join(folder, 'session.target'), target);
+  await symlink('session.target', join(folder, 'default.target'));
 }
 
 async function makeBusyboxRoot(root: string): Promise<void> {

@@ -1,6 +1,7 @@
 #!/bin/sh
 # What dockerd, docker compose and containerd's ctr do with the runtime $1 as the default one, as lines of
-# `name=value`; $2 is a folder of its own, $3 a root file system.
+# `name=value`; $2 is a folder of its own, $3 a root file system. KINDS are the runtimes that docker has: `ocup` and,
+# to hold it against, `runc`.
 set -u
 runtime=$1 f=$2 rootfs=$3
 export DOCKER_HOST=unix://$f/docker.sock
@@ -12,10 +13,13 @@ dockerd --containerd "$f/containerd.sock" --data-root "$f/data" --exec-root "$f/
 dockerd=$!
 for try in $(seq 300); do docker version >/dev/null 2>&1 && break; sleep 0.2; done
 say() { name=$1; shift; printf '%s=%s\n' "$name" "$("$@" 2>"$f/err" | tr '\r\n' '  ' | sed 's/ *$//')"; }
+LIMITS='cd /sys/fs/cgroup; cat memory.max memory.swap.max pids.max cpu.max 2>/dev/null ||
+  cat memory/memory.limit_in_bytes pids/pids.max cpu/cpu.cfs_quota_us'
 code() { name=$1; shift; "$@" >"$f/out" 2>&1; printf '%s=%s\n' "$name" "$?"; }
 
+say driver docker info --format '{{.CgroupDriver}} {{.CgroupVersion}}'
 tar -C "$rootfs" -c . | docker import - box >/dev/null
-for kind in ocup runc; do
+for kind in ${KINDS:-ocup runc}; do
   run() { docker run --rm --network none --runtime "$kind" "$@"; }
   say "$kind.run" run box echo hello
   code "$kind.exit" run box sh -c 'exit 7'
@@ -38,8 +42,9 @@ for kind in ocup runc; do
   code "$kind.execMissing" docker exec main /none
   code "$kind.execNotExecutable" docker exec main /etc/passwd
   say "$kind.execUser" docker exec -u 1000 -w /tmp -e X=1 main sh -c 'id -u; pwd; echo $X'
-  code "$kind.update" docker update --memory 48m --memory-swap 96m main
-  say "$kind.memory" docker exec main sh -c 'cat /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null || cat /sys/fs/cgroup/memory.max'
+  say "$kind.limits" docker exec main sh -c "$LIMITS"
+  code "$kind.update" docker update --memory 48m --memory-swap 96m --cpus 0.25 --pids-limit 44 main
+  say "$kind.updated" docker exec main sh -c "$LIMITS"
   code "$kind.pause" docker pause main
   say "$kind.paused" docker inspect --format '{{.State.Status}}' main
   code "$kind.unpause" docker unpause main
@@ -94,5 +99,6 @@ for try in $(seq 100); do ctr task ls | grep -q STOPPED && break; sleep 0.1; don
 code ctrDelete ctr task delete two
 code ctrRemove ctr container delete two
 say ctrLeft ctr container ls -q
+say cgroupsLeft sh -c "find /sys/fs/cgroup -type d | grep -E '/(docker|test)/|/docker-'"
 kill $dockerd $containerd
 wait

@@ -17,6 +17,11 @@ export async function runClient(
     timeoutMs: TIME_LIMIT_MS,
     env: { PODMAN_IGNORE_CGROUPSV1_WARNING: '1' },
   });
+  return parseValues(text);
+}
+
+/** The lines `name=value` of a script of this folder. */
+export function parseValues(text: string): Record<string, string> {
   const lines = text.split('\n').filter((line) => line.includes('='));
   return Object.fromEntries(
     lines.map((line) => {
