@@ -84,4 +84,22 @@ export const UNIFIED_DIFFERENCES: readonly Difference[] = [
     facts: /^see\.cgroup\.file\.cgroup\.controllers$/,
     reason: 'every controller is handed down, as with runc',
   },
+  {
+    peer: 'both',
+    facts: /^code$/,
+    cases: ['process: rlimit given twice'],
+    reason: 'a type that is given twice is an error, as runtime-spec asks',
+  },
+  {
+    peer: 'crun',
+    facts: /^code$/,
+    cases: ['process: affinity of exec'],
+    reason: 'a processor that the machine lacks is an error, as with runc; crun passes it over',
+  },
+  {
+    peer: 'crun',
+    facts: /^code$/,
+    cases: ['life: update with rubbish'],
+    reason: 'what is no number is refused, as with runc; crun takes it for 0',
+  },
 ];

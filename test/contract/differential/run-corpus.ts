@@ -15,11 +15,12 @@ import { PeerRoom } from '../../support/peers.ts';
 import { OURS, SANITIZER_OPTIONS } from '../../support/runtime.ts';
 import { runInVm } from '../../support/virtual-machine.ts';
 import type { Case } from './case.ts';
-import { folderOf, writeCorpus } from './corpus-folder.ts';
+import { folderOf, passOver, writeCorpus } from './corpus-folder.ts';
 import { type Observation, readObservations } from './observe.ts';
 
 const SCRIPT = resolve(import.meta.dirname, 'run-corpus.sh');
 const TIME_LIMIT_MS = 500_000;
+const VM_TIME_LIMIT_MS = 900_000;
 
 export type PeerName = 'runc' | 'crun';
 export const PEER_PATHS: Readonly<Record<PeerName, string>> = {
@@ -60,18 +61,17 @@ const APPLETS =
   'basename cat chmod cp cut dirname find grep ln mkdir readlink rmdir sed seq sleep sort tr';
 
 /**
- * The same on a pure cgroup v2 kernel. Two machines with a processor each share the cases: emulated processors of
- * one machine wait for each other.
+ * The same on a pure cgroup v2 kernel, where `peersOf` says which peers run a case. Two machines with a processor each
+ * share the cases: emulated processors of one machine wait for each other.
  */
 export async function runCorpusInVms(
   cases: readonly Case[],
-  peers: readonly PeerName[],
+  peersOf: (item: Case) => readonly PeerName[],
 ): Promise<Observed> {
   const shares = [0, 1].map((share) => cases.filter((_, index) => index % 2 === share));
-  const parts = await Promise.all(shares.map((share) => runShareInVm(share, peers)));
-  const names = programsOf('', peers).map(([name]) => name);
+  const parts = await Promise.all(shares.map((share) => runShareInVm(share, peersOf)));
   return Object.fromEntries(
-    names.map((name) => {
+    Object.keys(parts[0] ?? {}).map((name) => {
       const found = cases.map((_, index) => {
         const part = parts[index % 2]?.[name]?.get(folderOf(Math.floor(index / 2)));
         return [folderOf(index), part ?? new Map<string, string>()] as const;
@@ -81,33 +81,47 @@ export async function runCorpusInVms(
   );
 }
 
-async function runShareInVm(cases: readonly Case[], peers: readonly PeerName[]): Promise<Observed> {
+async function runShareInVm(
+  cases: readonly Case[],
+  peersOf: (item: Case) => readonly PeerName[],
+): Promise<Observed> {
   const scratch = mkdtempSync(join(tmpdir(), 'ocup-corpus-'));
   try {
     const corpus = join(scratch, 'corpus');
     mkdirSync(corpus);
     writeCorpus(corpus, cases);
     copyFileSync(SCRIPT, join(corpus, 'run-corpus.sh'));
-    const programs = programsOf('/ocup/build/Release/ocup-runtime', peers);
-    const script = [
-      `mkdir -p ${corpus} /applets && mount --bind /given ${corpus}`,
-      `for name in ${APPLETS}; do ln -s /bin/busybox /applets/$name; done; PATH=/applets:$PATH`,
-      'export LIMIT="busybox timeout 20" REMOVE="busybox rm -rf"; exec < /dev/null',
-      // One after another: a container of little weight gets no turn beside others.
-      ...programs.map(
-        ([name, path]) =>
-          `unshare --mount --propagation private sh /given/run-corpus.sh ${corpus} ${name} ${path}`,
-      ),
-      'cp -a /given/out/. /results',
-    ].join('\n');
+    const programs = programsOf('/ocup/build/Release/ocup-runtime', ['runc', 'crun']);
+    const runs = programs.map(([name]) => {
+      const run = cases.filter((item) => name === 'ocup' || peersOf(item).includes(name));
+      for (const [index, item] of cases.entries()) {
+        if (!run.includes(item)) passOver(corpus, index, name);
+      }
+      return [name, run] as const;
+    });
     const results = join(corpus, 'out');
-    const done = await runInVm(script, TIME_LIMIT_MS, { hasPeers: true, given: corpus, results });
+    const options = { hasPeers: true, given: corpus, results };
+    const { console } = await runInVm(vmScript(corpus, programs), VM_TIME_LIMIT_MS, options);
     return Object.fromEntries(
-      programs.map(([name]) => [name, readAll(corpus, name, cases, done.console)]),
+      runs.map(([name, run]) => [name, readAll(corpus, name, run, console)]),
     );
   } finally {
     rmSync(scratch, { recursive: true });
   }
+}
+
+function vmScript(corpus: string, programs: readonly Program[]): string {
+  return [
+    `mkdir -p ${corpus} /applets && mount --bind /given ${corpus}`,
+    `for name in ${APPLETS}; do ln -s /bin/busybox /applets/$name; done; PATH=/applets:$PATH`,
+    'export LIMIT="busybox timeout 20" REMOVE="busybox rm -rf"; exec < /dev/null',
+    // One after another: a container of little weight gets no turn beside others.
+    ...programs.map(
+      ([name, path]) =>
+        `unshare --mount --propagation private sh /given/run-corpus.sh ${corpus} ${name} ${path}`,
+    ),
+    'cp -a /given/out/. /results',
+  ].join('\n');
 }
 
 /**
@@ -150,7 +164,9 @@ function reportOf(folder: string): string {
   return [...faults, readFileSync(join(folder, 'left'), 'utf8')].join('');
 }
 
-function programsOf(ours: string, peers: readonly PeerName[]): (readonly [string, string])[] {
+type Program = readonly [name: 'ocup' | PeerName, path: string];
+
+function programsOf(ours: string, peers: readonly PeerName[]): Program[] {
   return [['ocup', ours], ...peers.map((peer) => [peer, PEER_PATHS[peer]] as const)];
 }
 
