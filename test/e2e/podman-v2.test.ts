@@ -1,23 +1,7 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { defaultSpec } from '../support/bundle.ts';
 import { runInVm, vmObstacle } from '../support/virtual-machine.ts';
-
-const SET_UP = `
-runtime=/ocup/build/Release/ocup-runtime
-mkdir -p /etc/containers /srv/box && cd /srv/box && mkdir bin dev etc proc sys tmp run && cp /bin/busybox bin/
-echo; for name in cat echo grep id ls mknod sed sh sleep tail test touch true; do ln -s busybox bin/$name; done
-echo root:x:0:0::/:/bin/sh > etc/passwd
-cat > /etc/containers/containers.conf <<'X'
-[engine]
-cgroup_manager="cgroupfs"
-events_logger="file"
-[containers]
-log_driver="k8s-file"
-X
-echo '{"default":[{"type":"insecureAcceptAnything"}]}' > /etc/containers/policy.json
-cd /; tar -C /srv/box -c . | podman import -q - box > /dev/null 2>&1
-value() { name=$1; shift; text=$("$@" 2> /tmp/error); echo "$name=$? $(echo $text) $(grep -o "can't fork" /tmp/error | head -n 1)" | sed 's/  */ /g; s/ $//'; }
-`;
+import { BOX_SET_UP } from '../support/vm-box.ts';
 
 const AS_ROOT = `
 P="podman --runtime $runtime"; RUN="$P run --rm --network none"
@@ -126,7 +110,7 @@ suite(
     let log = '';
 
     beforeAll(async () => {
-      const script = `${SET_UP}${AS_ROOT}${DELEGATE}${AS_USER}`;
+      const script = `${BOX_SET_UP}${AS_ROOT}${DELEGATE}${AS_USER}`;
       ({ console: log } = await runInVm(script, 400_000, { hasPeers: true }));
       for (const [, name = '', value = ''] of log.matchAll(/^(\w+)=(.*)$/gm)) {
         values.set(name, value);
