@@ -19,23 +19,6 @@ constexpr int kStreams = 3;
 /** A host that is busy for longer than a few starts of Node.js is not waited for. */
 constexpr int kAnswerTimeoutMs = 1000;
 
-UniqueFd connect_to(const std::string& path) {
-  sockaddr_un address = {};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) return {};
-  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!fd) return {};
-  const auto* name = reinterpret_cast<const sockaddr*>(&address);
-  if (::connect(fd.get(), name, sizeof address) < 0) return {};
-  // Our environment goes to nobody but ourselves.
-  ucred peer = {};
-  socklen_t length = sizeof peer;
-  if (::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0) return {};
-  if (peer.uid != ::geteuid()) return {};
-  return fd;
-}
-
 std::string frame_header(Message type, size_t size) {
   std::string header(1, static_cast<char>(type));
   for (int shift = 24; shift >= 0; shift -= 8) {
@@ -88,18 +71,35 @@ void send_frame(int fd, Message type, const std::string& payload) {
   send_all(fd, frame.data(), frame.size());
 }
 
-UniqueFd hand_over(const std::string& path, const std::string& request) {
-  UniqueFd fd = connect_to(path);
-  if (!fd) return fd;
-  try {
-    send_frame(fd.get(), Message::kRequest, request);
-    if (!is_accepted(fd.get())) return {};
-    // Not before: a host that does not answer would hold them open.
-    send_with_streams(fd.get(), frame_header(Message::kGo, 0));
-  } catch (const SysError&) {
-    return {};
-  }
+std::string command_socket(const std::string& run_folder) { return run_folder + "/commands.sock"; }
+
+UniqueFd connect_to_host(const std::string& path) {
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) return {};
+  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!fd) return {};
+  const auto* name = reinterpret_cast<const sockaddr*>(&address);
+  if (::connect(fd.get(), name, sizeof address) < 0) return {};
+  // Our environment goes to nobody but ourselves.
+  ucred peer = {};
+  socklen_t length = sizeof peer;
+  if (::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0) return {};
+  if (peer.uid != ::geteuid()) return {};
   return fd;
+}
+
+bool hand_over(int fd, const std::string& request) {
+  try {
+    send_frame(fd, Message::kRequest, request);
+    if (!is_accepted(fd)) return false;
+    // Not before: a host that does not answer would hold them open.
+    send_with_streams(fd, frame_header(Message::kGo, 0));
+    return true;
+  } catch (const SysError&) {
+    return false;
+  }
 }
 
 }  // namespace ocup

@@ -1,28 +1,21 @@
 import { rmSync } from 'node:fs';
-import { Socket } from 'node:net';
 import { Calm } from '../base/calm.ts';
 import { messageOf } from '../base/errors.ts';
 import { type HandedStreams, listenUnix, openCommandDoor } from '../native/command-door.ts';
 import { peerCredentials } from '../native/processes.ts';
 import { runHanded } from './handed-command.ts';
 import { readIdentity } from './identity.ts';
+import { followSupervisor, standBy } from './owner.ts';
 import { findRefusal } from './refusal.ts';
 import { parseRequest, type Request } from './request.ts';
 
-/** Held by the supervisor: its end is ours. */
-const SUPERVISOR_FD = 3;
-/** Where the supervisor hears how many commands run. */
-const REPORT_FD = 4;
-
 /**
- * `warm.cjs SOCKET`: runs commands that are handed over on SOCKET until the supervisor ends, and then those that still
- * run to their end.
+ * `warm.cjs SOCKET [--standby]`: runs commands that are handed over on SOCKET until its owner ends, and then those that
+ * still run to their end. The owner is the supervisor; a standby has none, and ends when nobody has called for a while.
  */
 function main(): void {
-  const [path = ''] = process.argv.slice(2);
+  const [path = '', mode] = process.argv.slice(2);
   const identity = readIdentity(__filename);
-  const report = new Socket({ fd: REPORT_FD, writable: true, readable: false });
-  report.on('error', () => undefined); // it ended
   /** Those that were accepted, whether handed over yet or not. */
   const running = new Map<number, Request>();
   let isEnding = false;
@@ -30,7 +23,7 @@ function main(): void {
   const calm = new Calm();
   const onChange = (): void => {
     calm.stir();
-    if (!report.destroyed) report.write(`${running.size}\n`);
+    owner.report(running.size);
     if (isEnding && running.size === 0) process.exit(0);
   };
   const end = (id: number): void => {
@@ -53,18 +46,17 @@ function main(): void {
     const request = running.get(id);
     if (request !== undefined) void runHanded(request, streams).finally(() => end(id));
   };
-  // Left by a host that was killed: whoever starts us is the only supervisor here.
-  rmSync(path, { force: true });
+  const isStandby = mode === '--standby';
+  // Left by a host that was killed, or a standby's, which hears of it.
+  if (!isStandby) rmSync(path, { force: true });
   const door = openCommandDoor(listenUnix(path), { accept, hand, drop: end });
-  onChange();
-  const supervisor = new Socket({ fd: SUPERVISOR_FD, readable: true, writable: false });
-  supervisor.on('error', () => undefined);
-  supervisor.on('close', () => {
+  const close = (): void => {
     isEnding = true;
     door.close();
     if (running.size === 0) process.exit(0);
-  });
-  supervisor.resume();
+  };
+  const owner = isStandby ? standBy(path, close) : followSupervisor(close);
+  onChange();
   for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined);
 }
 

@@ -43,12 +43,19 @@ const folder = await mkdtemp(join(tmpdir(), 'ocup-bench-'));
 const [cold, warm] = [new OcupHome(), new OcupHome()];
 const dockerCompose = peerProgram('usr/libexec/docker/cli-plugins/docker-compose');
 
-function config(home: OcupHome, count: number, name: string): Contender {
+/** Each starts a Node.js of its own. */
+const FIRST = { OCUP_COLD: '1' };
+
+function config(
+  name: string,
+  options: { home: OcupHome; count: number; env?: Record<string, string> },
+): Contender {
+  const { home, count, env = {} } = options;
   const cwd = join(folder, String(count));
   return {
     name,
     run: async () => {
-      await home.succeed(['config'], { cwd });
+      await home.succeed(['config'], { cwd, env });
     },
   };
 }
@@ -63,8 +70,9 @@ try {
   await writeFile(join(folder, 'idle.yaml'), idle);
   await warm.succeed(['-f', join(folder, 'idle.yaml'), 'up', '-d'], { cwd: folder });
   const ten = [
-    config(warm, 10, 'ocup config, something runs'),
-    config(cold, 10, 'ocup config, nothing runs'),
+    config('ocup config, something runs', { home: warm, count: 10 }),
+    config('ocup config, nothing runs', { home: cold, count: 10 }),
+    config('ocup config, as the first command', { home: cold, count: 10, env: FIRST }),
   ];
   const peer: Contender = {
     name: 'docker compose config',
@@ -78,8 +86,8 @@ try {
   else console.log('docker-compose is missing: `bin/setup --tests` makes the folder of peers');
   printSamples('config of 10 services', await compare(ten, 15));
   const growing = [
-    config(cold, 1000, 'ocup config of 1,000 services'),
-    config(cold, 100, 'ocup config of 100 services'),
+    config('ocup config of 1,000 services', { home: cold, count: 1000, env: FIRST }),
+    config('ocup config of 100 services', { home: cold, count: 100, env: FIRST }),
   ];
   printSamples('config of a generated project', await compare(growing, 5));
 } finally {
