@@ -91,14 +91,14 @@ export interface RawAddon {
   /** -1: another holds the lock. */
   readonly lockFile: (path: string) => number;
   /** `pid` 0 is this process's own namespace. */
-  readonly openSocket: (
+  readonly openSockets: (
     pid: number,
-    type: string,
-    address: string,
-    port: number,
-  ) => Promise<number>;
+    requests: readonly (
+      | readonly [type: 'udp' | 'tcp', port: number, address: string]
+      | readonly [type: 'netlink', protocol: number, messages: Buffer, count: number]
+    )[],
+  ) => Promise<readonly number[]>;
   readonly connectSocket: (pid: number, address: string, port: number) => Promise<number>;
-  readonly openNetlink: (pid: number, protocol: number) => Promise<number>;
   readonly transactNetlink: (fd: number, requests: Buffer, count: number) => Promise<Buffer>;
   readonly runNft: (commands: string) => Promise<readonly [isDone: boolean, text: string]>;
   readonly LayerUnpacker: new (

@@ -16,6 +16,7 @@ export const LINK_ATTRIBUTE = {
   address: 1,
   name: 3,
   mtu: 4,
+  link: 5,
   master: 10,
   operState: 16,
   linkInfo: 18,
@@ -145,15 +146,22 @@ export function setUpBridgePort(name: string, alias: string, canHaveIpv6: boolea
   };
 }
 
-/** Brings a link up; `hasLinkLocalIpv6: false` keeps the kernel from giving it a link-local address. */
-export function setUpLink(index: number, hasLinkLocalIpv6: boolean): Message {
-  const spec = inet6(hasLinkLocalIpv6);
+/** `ip link set INDEX up` */
+export function setUpLink(index: number): Message {
+  return { type: TYPE.setLink, flags: 0, body: linkHeader({ index, isUp: true }) };
+}
+
+/**
+ * `ip link set INDEX addrgenmode none`: the kernel is to give it no link-local address. To be sent before the link comes
+ * up: one whose state is not known yet gets its address at that very moment.
+ */
+export function refuseLinkLocal(index: number): Message {
   return {
     type: TYPE.setLink,
     flags: 0,
     body: Buffer.concat([
-      linkHeader({ index, isUp: true }),
-      ...(spec.length === 0 ? [] : [nested(LINK_ATTRIBUTE.familySpec, ...spec)]),
+      linkHeader({ index }),
+      nested(LINK_ATTRIBUTE.familySpec, ...inet6(false)),
     ]),
   };
 }

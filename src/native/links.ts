@@ -18,6 +18,7 @@ import {
   getLink,
   listLinks,
   listRoutes,
+  refuseLinkLocal,
   removeAddress,
   setLinkGroup,
   setUpBridge,
@@ -31,12 +32,16 @@ import {
   NetlinkSocket,
   decodeAttributes,
   decodeText,
+  netlinkRequest,
+  readU32,
 } from './netlink.ts';
-import { readU32 } from './netlink.ts';
+import type { NetlinkRequest } from './sockets.ts';
 
 /** A network interface. */
 export interface Link {
   readonly index: number;
+  /** Of what it leads to, such as the other end of a pair, in that one's namespace; its own where there is nothing. */
+  readonly peerIndex: number;
   readonly name: string;
   /** Whatever its maker wrote on it; undefined where nothing was. */
   readonly alias: string | undefined;
@@ -60,7 +65,7 @@ export interface BridgeRequest {
 }
 
 export interface ContainerLink {
-  readonly name: string;
+  readonly index: number;
   readonly addresses: readonly AddressBytes[];
   /** Gateways of default routes. */
   readonly gateways: readonly Buffer[];
@@ -71,6 +76,11 @@ const OPERSTATE_UP = 6;
 const LINK_HEADER_BYTES = 16;
 const ROUTE_HEADER_BYTES = 12;
 
+/** A socket for `Links` in a namespace whose loopback is brought up, so that others can be bound to its addresses. */
+export function loopbackRequest(): NetlinkRequest {
+  return netlinkRequest(NETLINK.route, [setUpLink(LOOPBACK_INDEX)]);
+}
+
 /**
  * The links, addresses and routes of one network namespace. All methods throw errors with the kernel's
  * `code`.
@@ -80,13 +90,14 @@ const ROUTE_HEADER_BYTES = 12;
 export class Links implements Disposable {
   private readonly socket: NetlinkSocket;
 
-  private constructor(socket: NetlinkSocket) {
+  /** Those of the namespace in which `socket` was opened, which it takes over: see `loopbackRequest`. */
+  constructor(socket: NetlinkSocket) {
     this.socket = socket;
   }
 
-  /** Those of the network namespace of `pid`; undefined: this process's own. */
-  static async open(pid?: number): Promise<Links> {
-    return new Links(await NetlinkSocket.open(NETLINK.route, pid));
+  /** Those of this process's network namespace. */
+  static async open(): Promise<Links> {
+    return new Links(await NetlinkSocket.open(NETLINK.route));
   }
 
   async list(): Promise<readonly Link[]> {
@@ -126,23 +137,23 @@ export class Links implements Disposable {
   }
 
   /** Makes a pair of links: one end a port of a bridge here, up; the other in the namespace of a process. */
-  async addVeth(request: VethRequest, alias: string): Promise<void> {
+  async addVeth(request: VethRequest, alias: string): Promise<Link> {
     const port = setUpBridgePort(request.name, alias, hostHasIpv6());
-    await this.socket.request([addVeth(request), port]);
+    const [reply] = await this.socket.request([addVeth(request), port, getLink(request.name)]);
+    return parseLink(found(reply, request.name));
   }
 
-  /** Gives a link its addresses and routes and brings it up. */
-  async setUp(link: ContainerLink): Promise<void> {
-    const { index } = await this.get(link.name);
-    const hasIpv6 = link.addresses.some((address) => address.bytes.length === 16);
-    const messages: Message[] = [setUpLink(index, hasIpv6 || !hostHasIpv6())];
-    messages.push(...link.addresses.map((address) => addAddress(index, address)));
-    messages.push(...link.gateways.map((gateway) => addDefaultRoute(index, gateway)));
+  /** Brings up `links`, each with its addresses and routes. */
+  async setUp(links: readonly ContainerLink[]): Promise<void> {
+    const messages: Message[] = [];
+    for (const { index, addresses, gateways } of links) {
+      const hasIpv6 = addresses.some((address) => address.bytes.length === 16);
+      if (!hasIpv6 && hostHasIpv6()) messages.push(refuseLinkLocal(index));
+      messages.push(setUpLink(index));
+      messages.push(...addresses.map((address) => addAddress(index, address)));
+      messages.push(...gateways.map((gateway) => addDefaultRoute(index, gateway)));
+    }
     await this.socket.request(messages);
-  }
-
-  async setUpLoopback(): Promise<void> {
-    await this.socket.request([setUpLink(LOOPBACK_INDEX, true)]);
   }
 
   /** Takes addresses from a link, and with them the routes to their networks. What is not there counts as taken. */
@@ -180,16 +191,21 @@ export class Links implements Disposable {
   }
 
   /**
-   * Resolves once frames pass through the link. Before, the first packets could be lost: a second's stall
+   * Resolves once frames pass through all these links. Before, the first packets could be lost: a second's stall
    * for whoever connects at once.
    *
-   * @throws an error with code `ETIMEDOUT` after `timeoutMs`
+   * @throws an error with code `ETIMEDOUT` after `timeoutMs`, `ENODEV` where one is gone
    */
-  async waitOperational(name: string, timeoutMs: number): Promise<void> {
+  async waitOperational(names: readonly string[], timeoutMs: number): Promise<void> {
     const deadline = performance.now() + timeoutMs;
-    while (!(await this.get(name)).isOperational) {
+    for (let missing = names; missing.length > 0;) {
+      const links = (await this.socket.request(missing.map(getLink))).map(parseLink);
+      missing = links.filter((link) => !link.isOperational).map(({ name }) => name);
+      if (missing.length === 0) return;
       if (performance.now() > deadline) {
-        throw Object.assign(new Error(`link ${name} did not come up`), { code: 'ETIMEDOUT' });
+        throw Object.assign(new Error(`link ${missing.join(', ')} did not come up`), {
+          code: 'ETIMEDOUT',
+        });
       }
       await delay(1);
     }
@@ -213,17 +229,25 @@ export class Links implements Disposable {
   }
 
   private async get(name: string): Promise<Link> {
-    const found = await this.find(name);
-    if (found !== undefined) return found;
-    throw Object.assign(new Error(`link ${name} is gone`), { code: 'ENODEV' });
+    const [reply] = await this.socket.request([getLink(name)]);
+    return parseLink(found(reply, name));
   }
+}
+
+/** @throws an error with code `ENODEV` where there is none */
+function found(reply: Reply | undefined, name: string): Reply {
+  if (reply !== undefined) return reply;
+  throw Object.assign(new Error(`link ${name} is gone`), { code: 'ENODEV' });
 }
 
 function parseLink(reply: Reply): Link {
   const attributes = decodeAttributes(reply.body.subarray(LINK_HEADER_BYTES));
   const alias = attributes.get(LINK_ATTRIBUTE.alias);
+  const peer = attributes.get(LINK_ATTRIBUTE.link);
+  const index = readU32(reply.body, 4);
   return {
-    index: readU32(reply.body, 4),
+    index,
+    peerIndex: peer === undefined ? index : readU32(peer, 0),
     name: decodeText(attributes.get(LINK_ATTRIBUTE.name) ?? Buffer.alloc(0)),
     alias: alias === undefined ? undefined : decodeText(alias),
     isOperational: attributes.get(LINK_ATTRIBUTE.operState)?.[0] === OPERSTATE_UP,

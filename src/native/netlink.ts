@@ -3,6 +3,7 @@ import { endianness } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 
 import { loadAddon } from './addon.ts';
+import { type NetlinkRequest, openSocketsInNamespace } from './sockets.ts';
 
 /** A request as the kernel reads it, without header: the fixed part of its type, then attributes. */
 export interface Message {
@@ -49,13 +50,15 @@ export class NetlinkSocket implements Disposable {
   private fd: number;
   private tail: Promise<unknown> = Promise.resolve();
 
-  private constructor(fd: number) {
+  /** Takes over a socket that was opened for it. */
+  constructor(fd: number) {
     this.fd = fd;
   }
 
-  /** Opens a socket in the network namespace of `pid`; undefined: this process's own. */
-  static async open(protocol: number, pid?: number): Promise<NetlinkSocket> {
-    return new NetlinkSocket(await loadAddon().openNetlink(pid ?? 0, protocol));
+  /** Opens a socket in this process's network namespace. */
+  static async open(protocol: number): Promise<NetlinkSocket> {
+    const [fd = -1] = await openSocketsInNamespace(undefined, [netlinkRequest(protocol, [])]);
+    return new NetlinkSocket(fd);
   }
 
   /**
@@ -85,6 +88,16 @@ export class NetlinkSocket implements Disposable {
   }
 }
 
+/** For a socket that is opened together with others, and on which `messages` are sent before these are. */
+export function netlinkRequest(protocol: number, messages: readonly Message[]): NetlinkRequest {
+  return {
+    type: 'netlink',
+    protocol,
+    messages: encodeMessages(messages),
+    count: messages.length,
+  };
+}
+
 /** The bytes of `messages`, numbered from 1, each asking for an acknowledgement. */
 export function encodeMessages(messages: readonly Message[]): Buffer {
   return Buffer.concat(
@@ -97,7 +110,7 @@ export function encodeMessages(messages: readonly Message[]): Buffer {
         u32(index + 1),
         u32(0),
         message.body,
-        Buffer.alloc(-message.body.length & 3),
+        padding(message.body),
       ]);
     }),
   );
@@ -130,9 +143,16 @@ function throwIfFailed(body: Buffer, flags: number): void {
   throw Object.assign(new Error(`netlink: ${code}${words}`), { code, errno, syscall: 'netlink' });
 }
 
+const PADDINGS = [0, 1, 2, 3].map((length) => Buffer.alloc(length));
+
+/** What fills `data` up to a multiple of four bytes. */
+function padding(data: Buffer): Buffer {
+  return PADDINGS[-data.length & 3] ?? Buffer.alloc(0);
+}
+
 /** One attribute. */
 export function attribute(type: number, data: Buffer): Buffer {
-  return Buffer.concat([u16(4 + data.length), u16(type), data, Buffer.alloc(-data.length & 3)]);
+  return Buffer.concat([u16(4 + data.length), u16(type), data, padding(data)]);
 }
 
 /** An attribute that holds others. */
@@ -168,14 +188,14 @@ export function u8(value: number): Buffer {
 }
 
 export function u16(value: number): Buffer {
-  const bytes = Buffer.alloc(2);
+  const bytes = Buffer.allocUnsafe(2);
   if (isLittle) bytes.writeUInt16LE(value);
   else bytes.writeUInt16BE(value);
   return bytes;
 }
 
 export function u32(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
+  const bytes = Buffer.allocUnsafe(4);
   if (isLittle) bytes.writeUInt32LE(value);
   else bytes.writeUInt32BE(value);
   return bytes;

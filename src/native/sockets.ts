@@ -1,8 +1,6 @@
 import { loadAddon } from './addon.ts';
 
 export interface SocketRequest {
-  /** Whose network namespace; undefined: this process's own. */
-  readonly pid: number | undefined;
   readonly type: 'tcp' | 'udp';
   /** A literal IPv4 or IPv6 address; an IPv6 socket takes IPv6 only. */
   readonly address: string;
@@ -10,14 +8,35 @@ export interface SocketRequest {
   readonly port: number;
 }
 
+/** A socket for `NetlinkSocket`. */
+export interface NetlinkRequest {
+  readonly type: 'netlink';
+  /** One of `NETLINK`. */
+  readonly protocol: number;
+  /** As `encodeMessages` makes them; they are sent, and must succeed, before the next socket is opened. */
+  readonly messages: Buffer;
+  readonly count: number;
+}
+
 /**
- * Opens a socket bound to an address of a network namespace (and listening, for TCP) and hands over its
- * descriptor, which the caller then owns: `net.Server.listen({ fd })`, `dgram.Socket.bind({ fd })`.
+ * Opens sockets in the network namespace of process `pid` (undefined: this process's own), in order: each bound to its
+ * address, and listening for TCP. The caller owns the descriptors: `net.Server.listen({ fd })`,
+ * `dgram.Socket.bind({ fd })`. None is left open when one fails.
  *
  * @throws the system error, such as `EADDRINUSE` or `EADDRNOTAVAIL` with syscall `bind`
  */
-export function openSocketInNamespace(request: SocketRequest): Promise<number> {
-  return loadAddon().openSocket(request.pid ?? 0, request.type, request.address, request.port);
+export function openSocketsInNamespace(
+  pid: number | undefined,
+  requests: readonly (SocketRequest | NetlinkRequest)[],
+): Promise<readonly number[]> {
+  return loadAddon().openSockets(
+    pid ?? 0,
+    requests.map((request) =>
+      request.type === 'netlink'
+        ? [request.type, request.protocol, request.messages, request.count]
+        : [request.type, request.port, request.address],
+    ),
+  );
 }
 
 /**

@@ -1,7 +1,6 @@
-import { findErrno } from '../base/errors.ts';
 import { type AddressBytes } from '../native/link-messages.ts';
-import { Links } from '../native/links.ts';
-import { type Address, addressBytes, parseMac } from './addresses.ts';
+import type { ContainerLink, Link, Links } from '../native/links.ts';
+import { addressBytes, parseMac } from './addresses.ts';
 import { type PlannedEndpoint, findDefaultEndpoint } from './endpoint-plan.ts';
 import type { LinkRemovals } from './link-removals.ts';
 import { formatLinkAlias } from './names.ts';
@@ -14,6 +13,8 @@ export interface AttachOptions {
   readonly catalog: NetworkCatalog;
   /** Those of this process's network namespace. */
   readonly links: Links;
+  /** Those of the container's network namespace. */
+  readonly inside: Links;
   readonly removals: LinkRemovals;
   readonly tag: string;
   readonly containerId: string;
@@ -22,7 +23,7 @@ export interface AttachOptions {
 }
 
 /**
- * Makes a container's links: loopback up, then a pair of links for each endpoint with address and routes.
+ * Makes a container's links beside loopback: a pair of links for each endpoint, with address and routes.
  * Resolves once packets pass. What it made before it failed is for the caller to remove: the links named in `planned`.
  *
  * @throws the kernel's error
@@ -31,61 +32,61 @@ export async function attach(
   options: AttachOptions,
   planned: readonly PlannedEndpoint[],
 ): Promise<void> {
-  using inside = await Links.open(options.pid);
-  await inside.setUpLoopback();
+  const { links, inside } = options;
   const ipv4 = findDefaultEndpoint(planned);
   const ipv6 = findDefaultEndpoint(planned.filter((it) => it.ipv6 !== undefined));
+  const ends: ContainerLink[] = [];
   for (const endpoint of planned) {
     const { plan } = endpoint.network.record;
-    await attachEndpoint(options, inside, {
-      ...endpoint,
-      gateways: [
-        ...(endpoint === ipv4 ? [plan.ipv4.gateway] : []),
-        ...(endpoint === ipv6 && plan.ipv6 !== undefined ? [plan.ipv6.gateway] : []),
-      ],
+    const gateways = [
+      ...(endpoint === ipv4 ? [plan.ipv4.gateway] : []),
+      ...(endpoint === ipv6 && plan.ipv6 !== undefined ? [plan.ipv6.gateway] : []),
+    ];
+    const { peerIndex } = await addPair(options, endpoint);
+    ends.push({
+      index: peerIndex,
+      addresses: addressesOf(endpoint),
+      gateways: gateways.map(addressBytes),
     });
   }
-  await Promise.all(
-    planned.flatMap(({ interfaceName, vethName, network }) => [
-      inside.waitOperational(interfaceName, UP_TIMEOUT_MS),
-      options.links.waitOperational(vethName, UP_TIMEOUT_MS),
-      options.links.waitOperational(network.record.bridge, UP_TIMEOUT_MS),
-    ]),
-  );
+  await inside.setUp(ends);
+  const outer = planned.flatMap(({ vethName, network }) => [vethName, network.record.bridge]);
+  await Promise.all([
+    inside.waitOperational(
+      planned.map(({ interfaceName }) => interfaceName),
+      UP_TIMEOUT_MS,
+    ),
+    links.waitOperational(outer, UP_TIMEOUT_MS),
+  ]);
 }
 
-async function attachEndpoint(
-  options: AttachOptions,
-  inside: Links,
-  planned: PlannedEndpoint & { readonly gateways: readonly Address[] },
-): Promise<void> {
+/** The end that stays here, a port of the network's bridge. */
+async function addPair(options: AttachOptions, planned: PlannedEndpoint): Promise<Link> {
+  const { catalog, removals, links } = options;
   const { record } = planned.network;
-  const bridge = await options.catalog.ensureBridge(record);
-  const request = {
-    name: planned.vethName,
-    bridgeIndex: bridge.index,
-    peerPid: options.pid,
-    peerName: planned.interfaceName,
-    peerMac: parseMac(planned.mac),
-    mtu: mtuOf(record.config),
-  };
   const alias = formatLinkAlias(options.tag, { kind: 'container', id: options.containerId });
-  options.removals.spare(planned.vethName);
+  removals.spare(planned.vethName);
+  const add = async (bridgeIndex: number): Promise<Link> =>
+    links.addVeth(
+      {
+        name: planned.vethName,
+        bridgeIndex,
+        peerPid: options.pid,
+        peerName: planned.interfaceName,
+        peerMac: parseMac(planned.mac),
+        mtu: mtuOf(record.config),
+      },
+      alias,
+    );
   try {
-    await options.links.addVeth(request, alias);
+    return await add(await catalog.bridgeIndex(record));
   } catch (error) {
-    if (findErrno(error) !== 'EEXIST') throw error;
-    const found = await options.links.find(planned.vethName);
+    const found = await links.find(planned.vethName);
     if (found !== undefined && found.alias !== alias) throw error;
-    // The container's former namespace is still on its way out.
-    await options.links.remove(planned.vethName);
-    await options.links.addVeth(request, alias);
+    // The container's former namespace is still on its way out, or somebody removed the bridge.
+    if (found !== undefined) await links.remove(planned.vethName);
+    return await add(await catalog.ensureBridge(record));
   }
-  await inside.setUp({
-    name: planned.interfaceName,
-    addresses: addressesOf(planned),
-    gateways: planned.gateways.map(addressBytes),
-  });
 }
 
 function addressesOf(planned: PlannedEndpoint): readonly AddressBytes[] {

@@ -4,9 +4,11 @@ import type { Logger } from '../base/logger.ts';
 import { Scope } from '../base/scope.ts';
 import type { Endpoint, EndpointState, PortBinding, PublishedPort } from '../model/container.ts';
 import { forgetUdpFlows } from '../native/conntrack.ts';
-import type { Links } from '../native/links.ts';
+import { Links, loopbackRequest } from '../native/links.ts';
+import { NetlinkSocket } from '../native/netlink.ts';
+import { openSocketsInNamespace } from '../native/sockets.ts';
 import { attach } from './attachment.ts';
-import { DnsServer } from './dns-server.ts';
+import { DNS_SOCKETS, DnsServer } from './dns-server.ts';
 import {
   type PlannedEndpoint,
   allocateEndpoints,
@@ -104,8 +106,8 @@ export class Connections {
       await using scope = new Scope();
       const planned = this.allocate(request, scope);
       const publication = await this.publish(request, planned, scope);
-      await this.attach(request, planned, scope);
-      const dns = await this.serveNames(request, planned, scope);
+      const dns = await this.attach(request, planned, scope);
+      this.enterNames(request, planned, scope);
       const connection = { containerName: request.containerName, planned, publication, dns };
       this.connected.set(containerId, connection);
       scope.defer(() => void this.connected.delete(containerId));
@@ -125,10 +127,14 @@ export class Connections {
       const publication = await this.adoptPorts(request, planned);
       let dns: DnsServer | undefined;
       try {
-        dns = await this.serveNames(request, planned, new Scope());
+        if (planned.length > 0) {
+          const descriptors = await openSocketsInNamespace(request.pid, DNS_SOCKETS);
+          dns = await this.serveNames(request, planned, descriptors);
+        }
       } catch (error) {
         this.warn(containerName, error);
       }
+      this.enterNames(request, planned, scope);
       this.connected.set(containerId, { containerName, planned, publication, dns });
       scope.release();
     });
@@ -226,16 +232,26 @@ export class Connections {
     );
   }
 
+  /** Makes the links; names are answered from then on, where there are any to ask for. */
   private async attach(
     request: ConnectRequest,
     planned: readonly PlannedEndpoint[],
     scope: Scope,
-  ): Promise<void> {
+  ): Promise<DnsServer | undefined> {
     const { containerId, containerName, pid } = request;
     const veths = planned.map((it) => it.vethName);
     scope.defer(() => this.options.removals.now(veths));
     try {
-      await attach({ ...this.options, containerId, pid }, planned);
+      const [netlink = -1, ...descriptors] = await openSocketsInNamespace(pid, [
+        loopbackRequest(),
+        ...(planned.length > 0 ? DNS_SOCKETS : []),
+      ]);
+      using inside = new Links(new NetlinkSocket(netlink));
+      const dns =
+        planned.length > 0 ? await this.serveNames(request, planned, descriptors) : undefined;
+      scope.defer(() => dns?.close());
+      await attach({ ...this.options, inside, containerId, pid }, planned);
+      return dns;
     } catch (cause) {
       if (isOcupError(cause)) throw cause;
       const networks = planned.map((it) => it.endpoint.network).join(', ') || 'loopback';
@@ -247,13 +263,27 @@ export class Connections {
     }
   }
 
-  private async serveNames(
+  private serveNames(
+    request: ConnectRequest,
+    planned: readonly PlannedEndpoint[],
+    descriptors: readonly number[],
+  ): Promise<DnsServer> {
+    const outward = findDefaultEndpoint(planned) ?? planned[0];
+    return DnsServer.open(descriptors, {
+      containerId: request.containerId,
+      book: this.names,
+      hostAddress: outward?.network.record.plan.ipv4.gateway,
+      servers: request.dns,
+    });
+  }
+
+  private enterNames(
     request: ConnectRequest,
     planned: readonly PlannedEndpoint[],
     scope: Scope,
-  ): Promise<DnsServer | undefined> {
-    if (planned.length === 0) return undefined;
-    const { containerId, containerName, pid } = request;
+  ): void {
+    if (planned.length === 0) return;
+    const { containerId, containerName } = request;
     const shortId = containerId.slice(0, 12);
     this.names.set(
       containerId,
@@ -264,16 +294,6 @@ export class Connections {
       })),
     );
     scope.defer(() => this.names.remove(containerId));
-    const outward = findDefaultEndpoint(planned) ?? planned[0];
-    const dns = await DnsServer.open({
-      containerId,
-      pid,
-      book: this.names,
-      hostAddress: outward?.network.record.plan.ipv4.gateway,
-      servers: request.dns,
-    });
-    scope.defer(() => dns.close());
-    return dns;
   }
 
   private warn(containerName: string, error: unknown): void {

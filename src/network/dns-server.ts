@@ -1,7 +1,7 @@
 import { type RemoteInfo, type Socket as UdpSocket, createSocket } from 'node:dgram';
 import { type Server, type Socket, createServer } from 'node:net';
 
-import { openSocketInNamespace } from '../native/sockets.ts';
+import type { SocketRequest } from '../native/sockets.ts';
 import { forwardQuery, frameMessage, readHostNameservers } from './dns-forward.ts';
 import { type DnsAsker, lookUp } from './dns-lookup.ts';
 import { RCODE, formatAnswer, parseQuery, refuse } from './dns-message.ts';
@@ -16,9 +16,14 @@ const MAX_FORWARDED = 256;
 const MAX_CONNECTIONS = 64;
 const IDLE_CONNECTION_MS = 10_000;
 
+/** What a server listens on, to be opened in the container's network namespace once loopback is up. */
+export const DNS_SOCKETS: readonly SocketRequest[] = (['udp', 'tcp'] as const).map((type) => ({
+  type,
+  address: DNS_ADDRESS,
+  port: DNS_PORT,
+}));
+
 export interface DnsServerOptions extends DnsAsker {
-  /** The process in whose network namespace the server is reached. */
-  readonly pid: number;
   readonly book: NameBook;
   /** Resolvers for what we do not know; none: the host's. */
   readonly servers: readonly string[];
@@ -36,17 +41,15 @@ export class DnsServer {
     this.options = options;
   }
 
-  /** @throws the system error when the address cannot be bound in the namespace */
-  static async open(options: DnsServerOptions): Promise<DnsServer> {
+  /** Takes over the descriptors of `DNS_SOCKETS`. */
+  static async open(descriptors: readonly number[], options: DnsServerOptions): Promise<DnsServer> {
     const server = new DnsServer(options);
-    try {
-      await server.listenUdp();
-      await server.listenTcp();
-    } catch (error) {
-      server.close();
-      throw error;
-    }
-    return server;
+    const [udp = -1, tcp = -1] = descriptors;
+    const listening = await Promise.allSettled([server.listenUdp(udp), server.listenTcp(tcp)]);
+    const failed = listening.find((result) => result.status === 'rejected');
+    if (failed === undefined) return server;
+    server.close();
+    throw failed.reason;
   }
 
   /** Ends all sockets; may be called again. */
@@ -58,8 +61,7 @@ export class DnsServer {
     for (const connection of this.connections) connection.destroy();
   }
 
-  private async listenUdp(): Promise<void> {
-    const fd = await this.openSocket('udp');
+  private async listenUdp(fd: number): Promise<void> {
     const socket = createSocket('udp4');
     this.udp = socket;
     socket.on('message', (message, from) => void this.answerUdp(message, from));
@@ -68,18 +70,12 @@ export class DnsServer {
     socket.on('error', () => undefined);
   }
 
-  private async listenTcp(): Promise<void> {
-    const fd = await this.openSocket('tcp');
+  private async listenTcp(fd: number): Promise<void> {
     const server = createServer((connection) => this.serve(connection));
     this.tcp = server;
     server.maxConnections = MAX_CONNECTIONS;
     await takeDescriptor(server, fd, () => server.listen({ fd }));
     server.on('error', () => undefined);
-  }
-
-  private openSocket(type: 'udp' | 'tcp'): Promise<number> {
-    const { pid } = this.options;
-    return openSocketInNamespace({ pid, type, address: DNS_ADDRESS, port: DNS_PORT });
   }
 
   private async answerUdp(message: Buffer, from: RemoteInfo): Promise<void> {

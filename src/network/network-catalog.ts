@@ -64,6 +64,8 @@ export const BRIDGE_OPTION = {
 export class NetworkCatalog {
   private readonly options: CatalogOptions;
   private readonly networks = new Map<string, KnownNetwork>();
+  /** By the network's id: the index that its bridge was seen to have. */
+  private readonly bridges = new Map<string, number>();
   private readonly locks = new KeyedMutex();
 
   constructor(options: CatalogOptions) {
@@ -128,15 +130,23 @@ export class NetworkCatalog {
       this.networks.set(name, known);
       throw error;
     }
+    this.bridges.delete(known.record.id);
     removals.soon([bridge]);
     await links.removeAddresses(bridge, bridgeAddresses(known.record));
   }
 
-  /** The bridge of a network, made again if it is gone, as after a restart of the machine. */
-  ensureBridge(record: NetworkRecord): Promise<Link> {
+  /** The index of a network's bridge, from memory once it was seen: see `ensureBridge`. */
+  async bridgeIndex(record: NetworkRecord): Promise<number> {
+    return this.bridges.get(record.id) ?? (await this.ensureBridge(record));
+  }
+
+  /** The index of a network's bridge, made again if it is gone, as after a restart of the machine. */
+  ensureBridge(record: NetworkRecord): Promise<number> {
     return this.locks.run(`bridge ${record.bridge}`, async () => {
       const found = await this.options.links.find(record.bridge);
-      return found ?? (await this.addBridge(record));
+      const { index } = found ?? (await this.addBridge(record));
+      this.bridges.set(record.id, index);
+      return index;
     });
   }
 
@@ -194,9 +204,10 @@ export class NetworkCatalog {
     const { folder, links } = this.options;
     const { name } = record.config;
     await writeNetworkRecord(folder, record);
+    let bridge: Link;
     try {
       await this.options.removals.settled(record.bridge);
-      const bridge = await this.addBridge(record);
+      bridge = await this.addBridge(record);
       if (await this.isSubnetLost(record, bridge)) {
         await links.remove(record.bridge);
         await removeNetworkRecord(folder, name);
@@ -207,6 +218,7 @@ export class NetworkCatalog {
       throw error;
     }
     this.enter(record);
+    this.bridges.set(record.id, bridge.index);
     return true;
   }
 

@@ -4,7 +4,7 @@ import { OcupError, messageOf } from '../base/errors.ts';
 import { type Logger, silentLogger } from '../base/logger.ts';
 import type { Network, NetworkConfig } from '../model/network.ts';
 import { Links } from '../native/links.ts';
-import { openSocketInNamespace } from '../native/sockets.ts';
+import { openSocketsInNamespace, type SocketRequest } from '../native/sockets.ts';
 import { formatAddress, formatSubnet } from './addresses.ts';
 import { type ConnectRequest, type ConnectResult, Connections } from './connections.ts';
 import { Firewall } from './firewall.ts';
@@ -42,7 +42,7 @@ export async function openNetworks(options: NetworksOptions): Promise<Networks> 
     removals,
     tag,
     logger,
-    openSocket: options.openSocket ?? openSocketInNamespace,
+    openSocket: options.openSocket ?? openSocket,
   });
 }
 
@@ -193,6 +193,11 @@ export class Networks {
       forwards: this.connections.forwards(),
     };
   }
+}
+
+async function openSocket(request: SocketRequest): Promise<number> {
+  const [fd = -1] = await openSocketsInNamespace(undefined, [request]);
+  return fd;
 }
 
 function toNetwork(record: NetworkRecord): Network {

@@ -162,7 +162,6 @@ export class PublishedPorts {
   private async open(port: PublishedPort, target: PublishTarget): Promise<HeldPort> {
     const { hostIp, containerPort, protocol } = port;
     const fd = await this.openSocket({
-      pid: undefined,
       type: protocol,
       address: hostIp,
       port: port.hostPort,

@@ -2,11 +2,12 @@
 // Bundled and started by network-lab.ts.
 import { createSocket } from 'node:dgram';
 import { Resolver } from 'node:dns/promises';
-import { readFileSync } from 'node:fs';
+import { closeSync, readFileSync } from 'node:fs';
 import { type Server, connect, createServer } from 'node:net';
 
 import { type Networks, openNetworks } from '../../src/network/networks.ts';
-import { Links } from '../../src/native/links.ts';
+import { Links, loopbackRequest } from '../../src/native/links.ts';
+import { openSocketsInNamespace } from '../../src/native/sockets.ts';
 import { runNftCommands } from '../../src/native/firewall.ts';
 
 let networks: Networks | undefined;
@@ -16,8 +17,8 @@ const log = (message: string): void => void logged.push(message);
 
 const handlers = {
   async loopbackUp() {
-    using links = await Links.open();
-    await links.setUpLoopback();
+    const [fd = -1] = await openSocketsInNamespace(undefined, [loopbackRequest()]);
+    closeSync(fd);
   },
 
   async open(dataDir: string) {

@@ -178,7 +178,7 @@ test('a worker that ends while the addon works for it does no harm', async () =>
      const options = { cwd: '', descriptors: [], newSession: false };
      const pid = module.exports.spawnProcess('/bin/sleep', ['sleep', '60'], [], options);
      module.exports.watchExit(pid, () => undefined);
-     for (let i = 0; i < 20; i += 1) module.exports.openSocket(0, 'udp', '127.0.0.1', 0);
+     for (let i = 0; i < 20; i += 1) module.exports.openSockets(0, [['udp', 0, '127.0.0.1']]);
      require('node:worker_threads').parentPort.postMessage(pid);`,
     { eval: true },
   );

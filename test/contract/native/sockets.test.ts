@@ -4,15 +4,22 @@ import { type AddressInfo, createServer } from 'node:net';
 import { describe, expect, test } from '@jest/globals';
 
 import { runNftCommands } from '../../../src/native/firewall.ts';
+import { deleteLink } from '../../../src/native/link-messages.ts';
 import { Links } from '../../../src/native/links.ts';
-import { openSocketInNamespace } from '../../../src/native/sockets.ts';
+import { NETLINK, netlinkRequest } from '../../../src/native/netlink.ts';
+import { openSocketsInNamespace, type SocketRequest } from '../../../src/native/sockets.ts';
 
-const request = { pid: undefined, type: 'tcp', address: '127.0.0.1', port: 0 } as const;
+const request = { type: 'tcp', address: '127.0.0.1', port: 0 } as const;
 
-describe('openSocketInNamespace', () => {
+async function open(wanted: SocketRequest, pid?: number): Promise<number> {
+  const [fd = -1] = await openSocketsInNamespace(pid, [wanted]);
+  return fd;
+}
+
+describe('openSocketsInNamespace', () => {
   test('hands over a socket that Node can listen on', async () => {
     const server = createServer();
-    const fd = await openSocketInNamespace(request);
+    const fd = await open(request);
     await new Promise<void>((resolve) => server.listen({ fd }, resolve));
     expect(server.address()).toMatchObject({ address: '127.0.0.1', family: 'IPv4' });
     await new Promise((resolve) => server.close(resolve));
@@ -22,8 +29,8 @@ describe('openSocketInNamespace', () => {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
-    const held = await openSocketInNamespace({ ...request, type: 'udp', port });
-    await expect(openSocketInNamespace({ ...request, type, port })).rejects.toMatchObject({
+    const held = await open({ ...request, type: 'udp', port });
+    await expect(open({ ...request, type, port })).rejects.toMatchObject({
       code: 'EADDRINUSE',
       syscall: 'bind',
     });
@@ -33,14 +40,22 @@ describe('openSocketInNamespace', () => {
 
   test('leaves no descriptor when it fails', async () => {
     const before = readdirSync('/proc/self/fd').length;
-    await expect(openSocketInNamespace({ ...request, address: '192.0.2.1' })).rejects.toMatchObject(
-      { code: 'EADDRNOTAVAIL' },
-    );
-    await expect(openSocketInNamespace({ ...request, pid: 2 ** 22 + 1 })).rejects.toMatchObject({
+    const missing: SocketRequest = { ...request, address: '192.0.2.1' };
+    await expect(openSocketsInNamespace(undefined, [request, missing])).rejects.toMatchObject({
+      code: 'EADDRNOTAVAIL',
+    });
+    await expect(open(request, 2 ** 22 + 1)).rejects.toMatchObject({
       code: 'ENOENT',
       path: `/proc/${2 ** 22 + 1}/ns/net`,
     });
     expect(readdirSync('/proc/self/fd')).toHaveLength(before);
+  });
+
+  test('says what the kernel says of messages that go before', async () => {
+    const missing = netlinkRequest(NETLINK.route, [deleteLink('ocup-none')]);
+    await expect(openSocketsInNamespace(undefined, [missing, request])).rejects.toMatchObject({
+      code: 'ENODEV',
+    });
   });
 });
 
