@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { replaceFile, writeFileAtomic } from '../base/atomic-file.ts';
@@ -76,7 +76,7 @@ export class RecordStore {
   /** Makes it count; durable when it resolves. */
   async commit(record: ContainerRecord): Promise<void> {
     await this.writeRecord(record);
-    await rm(join(this.folder(record.id), CREATING), { force: true });
+    rmSync(join(this.folder(record.id), CREATING), { force: true });
   }
 
   /** Durable when it resolves. */
