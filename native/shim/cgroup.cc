@@ -62,26 +62,25 @@ std::vector<Membership> read_memberships(const std::string& path) {
   return memberships;
 }
 
-/** The mount of the hierarchy with these controllers; an empty one when it is not mounted. */
-Hierarchy find_hierarchy(const std::string& controllers) {
-  Hierarchy found;
-  each_line("/proc/self/mountinfo", [&](std::string_view line) {
-    const size_t dash = line.find(" - ");
-    if (dash == std::string_view::npos || !found.mount_point.empty()) return;
+/** The mount of the hierarchy with these controllers; an empty one when `mount_table` has none. */
+Hierarchy find_hierarchy(const std::string& controllers, std::string_view mount_table) {
+  const std::string_view controller = split(controllers, ',', 2)[0];
+  for (const std::string_view line : split(mount_table, '\n', SIZE_MAX)) {
+    const size_t dash = line.find(" - cgroup");
+    if (dash == std::string_view::npos) continue;
     const auto fields = split(line.substr(0, dash), ' ', 7);
     const auto type = split(line.substr(dash + 3), ' ', 3);
-    if (fields.size() < 6 || type.size() < 3) return;
-    const bool is_it = controllers.empty() ? type[0] == "cgroup2"
-                                           : type[0] == "cgroup" &&
-                                                 has_word(type[2], split(controllers, ',', 2)[0]);
-    if (is_it) found = {std::string(fields[3]), std::string(fields[4])};
-  });
-  return found;
+    if (fields.size() < 6 || type.size() < 3) continue;
+    const bool is_it = controller.empty() ? type[0] == "cgroup2"
+                                          : type[0] == "cgroup" && has_word(type[2], controller);
+    if (is_it) return {std::string(fields[3]), std::string(fields[4])};
+  }
+  return {};
 }
 
 /** The folder of a group below its mount, or nothing when it lies outside of what is mounted. */
-std::string folder_of(const Membership& membership) {
-  const Hierarchy hierarchy = find_hierarchy(membership.controllers);
+std::string folder_of(const Membership& membership, std::string_view mount_table) {
+  const Hierarchy hierarchy = find_hierarchy(membership.controllers, mount_table);
   if (hierarchy.mount_point.empty()) return "";
   if (hierarchy.root == "/") return hierarchy.mount_point + membership.path;
   if (!membership.path.starts_with(hierarchy.root)) return "";
@@ -125,19 +124,27 @@ bool signal_folder(const std::string& path, int signal_number) {
 Cgroup Cgroup::of_process(pid_t pid) {
   Cgroup cgroup;
   const auto own = read_memberships("/proc/self/cgroup");
+  std::string mount_table;
   for (const Membership& membership :
        read_memberships("/proc/" + std::to_string(pid) + "/cgroup")) {
+    const bool has_memory = has_word(membership.controllers, "memory");
+    const bool is_v2 = membership.controllers.empty();
+    // Any group tells the processes, and the others nothing else.
+    if (!has_memory && !is_v2 && !cgroup.folder_.empty()) continue;
     const bool is_ours = std::any_of(own.begin(), own.end(), [&](const Membership& other) {
       return other.controllers == membership.controllers && other.path == membership.path;
     });
-    const std::string folder = is_ours || membership.path == "/" ? "" : folder_of(membership);
+    if (is_ours || membership.path == "/") continue;
+    // It may be long, and the kernel writes it anew each time.
+    if (mount_table.empty()) mount_table = read_file("/proc/self/mountinfo");
+    const std::string folder = folder_of(membership, mount_table);
     if (folder.empty()) continue;
     cgroup.folder_ = folder;
-    if (has_word(membership.controllers, "memory")) {
+    if (has_memory) {
       cgroup.oom_file_ = folder + "/memory.oom_control";
       cgroup.limit_file_ = folder + "/memory.limit_in_bytes";
       cgroup.peak_file_ = folder + "/memory.max_usage_in_bytes";
-    } else if (membership.controllers.empty() && cgroup.oom_file_.empty()) {
+    } else if (is_v2 && cgroup.oom_file_.empty()) {
       cgroup.oom_file_ = folder + "/memory.events";
       cgroup.limit_file_ = folder + "/memory.max";
       cgroup.peak_file_ = folder + "/memory.peak";
