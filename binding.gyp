@@ -87,7 +87,7 @@
         # The sanitizers' code makes the compiler guess at values that are never unset.
         'cflags!': ['-O2', '-Werror'],
         'cflags': ['-O1', '-g', '-fno-omit-frame-pointer', '<@(sanitizers)'],
-        'ldflags!': ['-static', '-Wl,-s'],
+        'ldflags!': ['-static', '-Wl,-s', '-Wl,-e,ocup_early_start'],
         'ldflags': ['<@(sanitizers)'],
       },
     },
@@ -99,10 +99,12 @@
       'sources': [
         '<@(base_sources)',
         '<@(runtime_sources)',
+        'native/runtime/early_start.cc',
         'native/runtime/main.cc',
       ],
       'ldflags!': ['-rdynamic'],
       'ldflags': ['<@(static_ldflags)'],
+      'conditions': [['target_arch=="x64"', {'ldflags': ['-Wl,-e,ocup_early_start']}]],
       'libraries': ['-lseccomp'],
     },
     {

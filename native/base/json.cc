@@ -21,10 +21,14 @@ rapidjson::SizeType size_of(std::string_view text) {
   return static_cast<rapidjson::SizeType>(text.size());
 }
 
-/** Right for JSON; for other text, which the parser refuses, it may be anything. */
-size_t depth_of(std::string_view text) {
+/**
+ * The parser takes memory for each level: a large text is looked through before. Right for JSON; for other text, which the
+ * parser refuses, it may be anything.
+ */
+bool is_large_and_deeper_than(size_t levels, std::string_view text) {
+  constexpr size_t kLarge = 1u << 20;
+  if (text.size() < kLarge) return false;
   size_t depth = 0;
-  size_t deepest = 0;
   bool is_string = false;
   for (size_t at = 0; at < text.size(); ++at) {
     const char c = text[at];
@@ -33,24 +37,73 @@ size_t depth_of(std::string_view text) {
     } else if (is_string) {
       if (c == '\\') ++at;
     } else if (c == '{' || c == '[') {
-      deepest = std::max(deepest, ++depth);
+      if (++depth > levels) return true;
     } else if ((c == '}' || c == ']') && depth > 0) {
       --depth;
     }
   }
-  return deepest;
+  return false;
+}
+
+/** Whether a value holds more than `levels` levels of arrays and objects; looks no deeper. */
+bool is_deeper_than(size_t levels, const rapidjson::Value& value) {
+  if (!value.IsArray() && !value.IsObject()) return false;
+  if (levels == 0) return true;
+  const auto is_too_deep = [&](const rapidjson::Value& child) {
+    return is_deeper_than(levels - 1, child);
+  };
+  if (value.IsArray()) return std::any_of(value.Begin(), value.End(), is_too_deep);
+  return std::any_of(value.MemberBegin(), value.MemberEnd(),
+                     [&](const auto& member) { return is_too_deep(member.value); });
+}
+
+/** A text of its size before it, which no other text can be mistaken for. */
+void append_sized(std::string& out, const rapidjson::Value& text) {
+  const rapidjson::SizeType size = text.GetStringLength();
+  out.append(reinterpret_cast<const char*>(&size), sizeof size).append(text.GetString(), size);
+}
+
+template <typename Number>
+void append_number(std::string& out, Number number) {
+  out.append(reinterpret_cast<const char*>(&number), sizeof number);
+}
+
+void append_form(std::string& out, const rapidjson::Value& value) {
+  out.push_back(static_cast<char>(value.GetType()));
+  if (value.IsString()) {
+    append_sized(out, value);
+  } else if (value.IsNumber()) {
+    out.push_back(value.IsInt64() ? 'i' : value.IsUint64() ? 'u' : 'd');
+    if (value.IsInt64()) {
+      append_number(out, value.GetInt64());
+    } else if (value.IsUint64()) {
+      append_number(out, value.GetUint64());
+    } else {
+      append_number(out, value.GetDouble());
+    }
+  } else if (value.IsArray()) {
+    append_number(out, value.Size());
+    for (const auto& child : value.GetArray()) append_form(out, child);
+  } else if (value.IsObject()) {
+    append_number(out, value.MemberCount());
+    for (const auto& member : value.GetObject()) {
+      append_sized(out, member.name);
+      append_form(out, member.value);
+    }
+  }
 }
 
 }  // namespace
 
 JsonDocument::JsonDocument(std::string text, std::string_view name, size_t max_depth)
     : text_(std::move(text)) {
-  if (depth_of(text_) > max_depth) {
-    throw SpecError(name, "is nested deeper than " + std::to_string(max_depth) + " levels");
-  }
+  const bool is_too_deep = is_large_and_deeper_than(max_depth, text_);
   // A character that the end cuts off is looked at whole, the terminating zero and what follows too.
   text_.append(kLongestCharacter, '\0');
-  document_.ParseInsitu<kParseFlags>(text_.data());
+  if (!is_too_deep) document_.ParseInsitu<kParseFlags>(text_.data());
+  if (is_too_deep || (!document_.HasParseError() && is_deeper_than(max_depth, document_))) {
+    throw SpecError(name, "is nested deeper than " + std::to_string(max_depth) + " levels");
+  }
   if (!document_.HasParseError()) return;
   std::string message = "invalid JSON at byte ";
   message += std::to_string(document_.GetErrorOffset());
@@ -160,6 +213,12 @@ std::string json_text(const rapidjson::Value& value) {
   rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
   value.Accept(writer);
   return {buffer.GetString(), buffer.GetSize()};
+}
+
+std::string comparable_form(const rapidjson::Value& value) {
+  std::string form;
+  append_form(form, value);
+  return form;
 }
 
 std::string pretty_json(std::string_view json) {

@@ -27,7 +27,7 @@ struct Header {
 /** No id of a container can hold a `~`. */
 constexpr const char* kFolder = "/~seccomp";
 
-constexpr char kMagic[8] = {'o', 'c', 'u', 'p', 'b', 'p', 'f', '1'};
+constexpr char kMagic[8] = {'o', 'c', 'u', 'p', 'b', 'p', 'f', '2'};
 
 /** The kernel takes 4096 instructions of 8 bytes; what is larger was not written here. */
 constexpr uint64_t kMaxProgram = 1u << 16;
@@ -109,7 +109,7 @@ void store(int folder, const std::string& name, std::string_view profile,
 
 SeccompFilter load_seccomp_filter(const rapidjson::Value& profile, const std::string& state_root) {
   if (!profile.IsObject()) throw SpecError("linux.seccomp", "must be an object");
-  const std::string text = json_text(profile);
+  const std::string text = comparable_form(profile);
   char name[32];
   ::snprintf(name, sizeof name, "%016llx", static_cast<unsigned long long>(hash_of(text)));
   const UniqueFd folder = open_cache(state_root + kFolder);

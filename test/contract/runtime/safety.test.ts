@@ -87,7 +87,8 @@ describe('compiled seccomp filters', () => {
     const file = join(cache(), name);
     const bytes = readFileSync(file);
     const other = Buffer.from(
-      bytes.toString('latin1').replace('"errnoRet":28', '"errnoRet":13'),
+      // A number in the compared form of a profile: its kind, and eight bytes.
+      bytes.toString('latin1').replace(/errnoRet(.)i\x1c/, 'errnoRet$1i\x0d'),
       'latin1',
     );
     expect(other.equals(bytes)).toBe(false);
