@@ -16,10 +16,11 @@ const SHIFT = ' '.repeat(256);
 const MARKS: ReadonlySet<string> = new Set([CST.DOCUMENT, CST.FLOW_END, CST.SCALAR]);
 
 /**
- * The text with those lines of flow collections moved to the right that stand no further right than what they
- * belong to. YAML wants them indented, the readers of docker compose do not. Undefined where there are none.
+ * The text with those lines of flow collections and quoted texts moved to the right that stand no further right
+ * than what they belong to. YAML wants them indented, the readers of docker compose do not. Undefined where
+ * there are none.
  *
- * @see YAML 1.2.2, 7.4 Flow Collection Styles
+ * @see YAML 1.2.2, 7.3.1 Double-Quoted Style, 7.4 Flow Collection Styles
  */
 export function indentFlows(text: string): IndentedText | undefined {
   const movedBy = new Map<number, number>();
@@ -35,12 +36,29 @@ export function indentFlows(text: string): IndentedText | undefined {
   return movedBy.size === 0 ? undefined : { text: indented, movedBy };
 }
 
-/** Where the lexer gives up a flow collection because of its indentation. */
+/** Where the lexer gives up a flow collection or a quoted text because of its indentation. */
 function findUnindented(text: string): number | undefined {
   let offset = 0;
+  let isContent = false;
   for (const token of new Lexer().lex(text)) {
     if (token === CST.FLOW_END) return offset;
+    if (!isContent && isOpenQuote(token)) return lineAfter(text, offset + token.length);
+    isContent = token === CST.SCALAR;
     if (!MARKS.has(token)) offset += token.length;
   }
   return undefined;
+}
+
+const CLOSED_QUOTE = /^(?:"[^"\\]*(?:\\[^][^"\\]*)*"|'[^']*(?:''[^']*)*')$/;
+
+function isOpenQuote(token: string): boolean {
+  return (token.startsWith('"') || token.startsWith("'")) && !CLOSED_QUOTE.test(token);
+}
+
+/** The start of the next line, unless no text goes on there: the file ends, or a document does. */
+function lineAfter(text: string, offset: number): number | undefined {
+  const newline = text.indexOf('\n', offset);
+  if (newline < 0 || /^(?:---|\.\.\.)(?:\s|$)/.test(text.slice(newline + 1, newline + 5)))
+    return undefined;
+  return newline + 1;
 }

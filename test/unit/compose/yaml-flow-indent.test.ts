@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { Problems } from '../../../src/compose/problems.ts';
-import { findChild } from '../../../src/compose/raw-tree.ts';
+import { findChild, findText } from '../../../src/compose/raw-tree.ts';
 import { readYaml } from '../../../src/compose/read-yaml.ts';
 import { indentFlows } from '../../../src/compose/yaml-flow-indent.ts';
 
@@ -29,6 +29,29 @@ describe('indentFlows', () => {
       line: 7,
       column: 1,
     });
+  });
+
+  test('quoted texts may stand as far left as they like', () => {
+    const text = "a:\n  b: \"x\ny\\\n z\"\n  c: 'it''s'\n  d: 'e''\nf'\ng: |\n  \"not\nh: 1\n";
+    const problems = new Problems();
+    const [root] = readYaml(text, 'f', problems);
+    expect(problems.list()).toEqual([]);
+    if (root?.kind !== 'map') throw new Error('no map');
+    const a = findChild(root, 'a');
+    const texts = ['b', 'c', 'd'].map((key) => a && findText(a, key));
+    expect(texts).toEqual(['x yz', "it's", "e' f"]);
+    expect(findText(root, 'g')).toBe('"not\n');
+    expect(root.entries.get('h')?.position).toMatchObject({ line: 10, column: 1 });
+  });
+
+  test.each([
+    ['the end of the file', 'a: "x\nb: y\n'],
+    ['the end of a document', 'a: "x\n---\ny"\n'],
+  ])('a quoted text must not go on over %s', (_, text) => {
+    expect(indentFlows(text)).toBeUndefined();
+    const problems = new Problems();
+    readYaml(text, 'f', problems);
+    expect(problems.errorCount).toBeGreaterThan(0);
   });
 
   test('a bracket without its end is told where the list stops being one', () => {
