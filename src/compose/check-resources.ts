@@ -1,4 +1,6 @@
 import { isIP } from 'node:net';
+import { findBoolean } from './interpolate.ts';
+import { isText } from './long-forms.ts';
 import { isTrue } from './normalise.ts';
 import type { Problems } from './problems.ts';
 import {
@@ -9,6 +11,7 @@ import {
   findChild,
   findText,
   itemsOf,
+  scalarText,
 } from './raw-tree.ts';
 
 /**
@@ -30,6 +33,57 @@ export function checkResources(root: RawMap, problems: Problems): void {
     checkMounts(node, name, problems);
     checkPorts(node, name, problems);
     checkDevices(node, name, problems);
+    checkEnvironments(node, name, problems);
+    checkTypes(node, name, problems);
+  }
+}
+
+/** A blank in front of the `=` is no part of any name that a program looks for. */
+function checkEnvironments(service: RawNode, name: string, problems: Problems): void {
+  const places: readonly [node: RawNode | undefined, path: Path][] = [
+    [findChild(service, 'environment'), ['environment']],
+    [findChild(findChild(service, 'build'), 'args'), ['build', 'args']],
+    ...HOOKS.flatMap((hooks) =>
+      itemsOf(service, hooks).map((hook, index): [RawNode | undefined, Path] => [
+        findChild(hook, 'environment'),
+        [hooks, index, 'environment'],
+      ]),
+    ),
+  ];
+  for (const [node, path] of places) {
+    for (const [index, item] of (node?.kind === 'list' ? node.items : []).entries()) {
+      const [variable = '', value] =
+        item.kind === 'scalar' ? scalarText(item.value).split('=') : [];
+      // An argument of a build that only names a variable is none where the variable is not set.
+      if (!/\s$/.test(variable) || (value === undefined && path[0] === 'build')) continue;
+      const place = { position: item.position, path: ['services', name, ...path, index] };
+      const message = `environment variable ${variable} is declared with a trailing space`;
+      problems.error(place, message, { hint: 'write no space in front of the `=`' });
+    }
+  }
+}
+
+const HOOKS = ['post_start', 'pre_stop'];
+
+/** What the schema lets be a text because it may have been a variable. */
+function checkTypes(service: RawNode, name: string, problems: Problems): void {
+  const refuse = (node: RawNode, path: Path, what: string): void => {
+    problems.error({ position: node.position, path: ['services', name, ...path] }, what);
+  };
+  for (const [index, mount] of itemsOf(service, 'volumes').entries()) {
+    const mode = findChild(findChild(mount, 'tmpfs'), 'mode');
+    if (isText(mode))
+      refuse(mode, ['volumes', index, 'tmpfs', 'mode'], 'must be a number, without quotes');
+  }
+  for (const [index, file] of itemsOf(service, 'env_file').entries()) {
+    const required = findChild(file, 'required');
+    if (isText(required) && findBoolean(required.value) === undefined)
+      refuse(required, ['env_file', index, 'required'], `invalid boolean: '${required.value}'`);
+  }
+  for (const [key, { node }] of entriesOf(service, 'storage_opt')) {
+    const isScalar = node.kind === 'scalar' && typeof node.value !== 'boolean';
+    if (!isScalar || (typeof node.value === 'number' && !Number.isInteger(node.value)))
+      refuse(node, ['storage_opt', key], 'must be a string');
   }
 }
 
@@ -84,8 +138,8 @@ function checkPorts(service: RawNode, name: string, problems: Problems): void {
     else if (number !== undefined && number < 0)
       problems.error(place, `invalid target port: ${number}`);
     const host = findText(port, 'host_ip');
-    if (host !== undefined && host !== '' && isIP(host) === 0)
-      problems.error(place, `invalid ip address: ${host}`);
+    if (host !== undefined && isIP(host) === 0)
+      problems.error(place, `invalid ip address: ${host === '' ? '""' : host}`);
   }
 }
 

@@ -101,7 +101,8 @@ class Check {
   secrets(): void {
     for (const [name, { node, position }] of entriesOf(this.root, 'secrets')) {
       if (node.kind !== 'map' || isTrue(findChild(node, 'external'))) continue;
-      if (node.entries.has('file') || node.entries.has('environment')) continue;
+      const source = findText(node, 'environment') ?? '';
+      if (node.entries.has('file') || source !== '') continue;
       const message = `secret ${JSON.stringify(name)} must declare either \`file\` or \`environment\`: invalid compose project`;
       const path = ['secrets', name];
       if (!this.problems.hasErrorBelow(path)) this.problems.error({ position, path }, message);

@@ -150,16 +150,15 @@ class Decoder {
     for (const item of items) {
       if (item.kind !== 'scalar') continue;
       const text = scalarText(item.value);
-      const match = /^([^=:]*)[=:](.*)$/s.exec(text);
-      const [, name = '', address = ''] = match ?? [];
-      if (match === null || address === '') {
-        const message = `invalid additional host, missing IP: ${text}`;
-        this.problems.error({ position: item.position, path }, message, {
-          hint: 'write it as NAME:ADDRESS',
-        });
-        continue;
-      }
-      pairs.push(`${name.trim()}=${address.replace(/^\[(.*)\]$/, '$1').trim()}`);
+      const [, name, address = ''] =
+        /^([^=]*)=(.*)$/s.exec(text) ?? /^([^:]*):(.*)$/s.exec(text) ?? [];
+      const place = { position: item.position, path };
+      const hint = 'write it as NAME:ADDRESS';
+      if (name === undefined)
+        this.problems.error(place, `invalid additional host, missing IP: ${text}`, { hint });
+      else if (name === '' || name.includes(':'))
+        this.problems.error(place, `bad host name '${name}'`, { hint });
+      else pairs.push(`${name}=${address.replace(/^\[(.*)\]$/, '$1')}`);
     }
     return pairs.sort();
   }

@@ -124,15 +124,20 @@ class Extension {
     const known = this.loaded.get(file);
     if (known !== undefined) return known;
     const { problems } = this.loading;
+    const errors = problems.errorCount;
     let merged: RawMap | undefined;
     for (const document of await readDocuments(file, this.loading, place))
       merged = mergeFiles(merged, document, { problems, keepsTags: false });
-    if (merged === undefined) return undefined;
+    const missing = `cannot extend a service in ${file}: no services section`;
+    if (merged === undefined) {
+      if (problems.errorCount === errors) problems.error(place, missing);
+      return undefined;
+    }
     const canonical = canonicalise(dropRepeated(merged), canonicalOptions(this.loading));
     const based = resolvePaths(canonical, rebase(this.loading, dirname(file)));
     const services = findMap(based, 'services');
     if (services === undefined) {
-      problems.error(place, `cannot extend a service in ${file}: no services section`);
+      problems.error(place, missing);
       return undefined;
     }
     this.loaded.set(file, services);

@@ -56,9 +56,17 @@ export function toJsonForm(canonical: JsonObject): Json {
     const value = canonical[key];
     if (value === undefined || key === 'models') continue;
     const field = PROJECT.fields[key];
-    made[key] = field === undefined ? value : jsonValue(value, field.shape);
+    made[key] = field === undefined ? nullWhereEmpty(value) : jsonValue(value, field.shape);
   }
   return made;
+}
+
+/** The value of an extension, with `null` for each list that is empty. */
+function nullWhereEmpty(value: Json): Json {
+  if (value === null || typeof value !== 'object') return value;
+  if (isList(value)) return value.length === 0 ? null : value.map(nullWhereEmpty);
+  const entries = Object.entries(value).map(([key, item]) => [key, nullWhereEmpty(item)] as const);
+  return Object.fromEntries(entries);
 }
 
 function jsonValue(value: Json, shape: Shape): Json {

@@ -12,7 +12,8 @@ import { validate } from './validate.ts';
 
 /**
  * The files `paths` as one canonical tree: each is interpolated, what it extends and includes is put in, and
- * it is merged over those before it. Paths stay relative. What is wrong goes to the problems of `loading`.
+ * it is merged over those before it. Paths stay relative. What is wrong goes to the problems of `loading`;
+ * undefined where nothing is written in any of them.
  */
 export async function loadFiles(
   paths: readonly string[],

@@ -25,6 +25,7 @@ import type { Problems } from './problems.ts';
 import { allProfiles, dropUnused, selectServices } from './profiles.ts';
 import { chooseProjectName } from './project-name.ts';
 import { type RawMap, findChild, findMap, findText, mapOf, scalar, withEntry } from './raw-tree.ts';
+import { fileStart } from './read-documents.ts';
 import { PROJECT } from './shapes.ts';
 import { substitute } from './template.ts';
 import { type SourceFiles, diskFiles } from './source-files.ts';
@@ -86,7 +87,9 @@ export async function loadModelWith(options: LoadOptions, problems: Problems): P
   const loaded = await loadFiles(setting.configFiles, loading);
   if (loaded === undefined) {
     problems.throwIfAny(options.workingDir);
-    throw new Error('files without a tree and without a problem');
+    problems.error(fileStart(setting.configFiles[0] ?? ''), 'empty compose file');
+    problems.throwIfAny(options.workingDir);
+    throw new Error('an error was told and not thrown');
   }
   applySilence(loaded, variables, problems);
   const completed = await complete(loaded, name, { options, loading });

@@ -138,11 +138,10 @@ function portsOf(item: RawScalar): readonly RawNode[] {
 }
 
 /** Whether `node` is a string. */
-export function isText(node: RawNode): node is RawScalar & { readonly value: string } {
-  return node.kind === 'scalar' && typeof node.value === 'string';
+export function isText(node: RawNode | undefined): node is RawScalar & { readonly value: string } {
+  return node?.kind === 'scalar' && typeof node.value === 'string';
 }
 
-/** Without `.`, `..`, doubled and final slashes. */
 /** A path in a container, without detours and without a slash at its end. */
 export function cleanPath(path: string): string {
   const clean = posix.normalize(path);

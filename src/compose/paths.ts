@@ -60,8 +60,8 @@ const RESOLVERS: PathState<Resolver> = compilePaths<Resolver>({
   'services.*.image': imagePath,
   'services.*.pre_start.*.image': imagePath,
   'services.*.volumes.*': mountPath,
-  'configs.*.file': textPath,
-  'secrets.*.file': textPath,
+  'configs.*.file': filePath,
+  'secrets.*.file': filePath,
   'volumes.*': volumeDevice,
 });
 
@@ -94,6 +94,12 @@ function resolveNode(
 function textPath(node: RawNode, base: PathBase): RawNode {
   if (node.kind !== 'scalar' || typeof node.value !== 'string') return node;
   return { ...node, value: resolvePath(node.value, base) };
+}
+
+/** Nothing is the folder itself. */
+function filePath(node: RawNode, base: PathBase): RawNode {
+  const isEmpty = node.kind === 'scalar' && node.value === '';
+  return isEmpty ? { ...node, value: clean(base.folder) } : textPath(node, base);
 }
 
 /** Remote contexts and other kinds of them are no paths. */

@@ -5,7 +5,8 @@ import { OcupError } from '../base/errors.ts';
  * The name of the project: given on the command line or in `COMPOSE_PROJECT_NAME`, else written in the
  * files, else that of the folder. The latter two are made fit: lower case, only letters, digits, `-`, `_`.
  *
- * @throws E_COMPOSE_INVALID for a given name that is not valid, or when nothing is left of the others
+ * @throws E_COMPOSE_INVALID for a given name that is not valid, or when nothing is left of the others or of
+ * the one in the files
  * @see compose-spec 04-version-and-name.md#name-top-level-element
  */
 export function chooseProjectName(sources: {
@@ -18,8 +19,9 @@ export function chooseProjectName(sources: {
     if (normaliseName(given) !== given) throw invalidName(given);
     return given;
   }
-  for (const name of [inFiles, ...folders.map((folder) => basename(folder))]) {
-    const fit = normaliseName(name ?? '');
+  const others = inFiles === undefined ? folders.map((folder) => basename(folder)) : [inFiles];
+  for (const name of others) {
+    const fit = normaliseName(name);
     if (fit !== '') return fit;
   }
   throw new OcupError('E_COMPOSE_INVALID', 'project name must not be empty', {

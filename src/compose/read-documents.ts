@@ -2,11 +2,11 @@ import { idsOf } from './environment.ts';
 import { type Values, interpolate } from './interpolate.ts';
 import type { Loading } from './loading.ts';
 import type { Place } from './problems.ts';
-import type { RawMap } from './raw-tree.ts';
+import { type RawMap, isNull } from './raw-tree.ts';
 
 /**
- * The documents of a compose file, interpolated. Those that are no maps are told and left out; a file that
- * cannot be read is told at `place`, where it is named.
+ * The documents of a compose file, interpolated; none where nothing is written in it. Those that are no maps are
+ * told and left out; a file that cannot be read is told at `place`, where it is named.
  */
 export async function readDocuments(
   path: string,
@@ -19,8 +19,6 @@ export async function readDocuments(
     problems.error(place, file.reason, { code: 'E_COMPOSE_READ' });
     return [];
   }
-  if (file.documents.length === 0 && file.isValid)
-    problems.error(fileStart(path), 'empty compose file');
   const values: Values = {
     lookup: (name) => loading.variables.get(name),
     ids: idsOf(loading.userIds),
@@ -29,7 +27,8 @@ export async function readDocuments(
   for (const document of file.documents) {
     if (document.kind !== 'map') {
       const message = 'top-level object must be a mapping';
-      problems.error({ position: document.position, path: [] }, message);
+      const hint = isNull(document) ? 'remove the `---` that nothing follows' : undefined;
+      problems.error({ position: document.position, path: [] }, message, { hint });
       continue;
     }
     const read = loading.interpolates ? interpolate(document, values, problems) : document;
@@ -38,6 +37,7 @@ export async function readDocuments(
   return maps;
 }
 
-function fileStart(path: string): Place {
+/** Where a file begins. */
+export function fileStart(path: string): Place {
   return { position: { file: path, line: 1, column: 1 }, path: [] };
 }

@@ -27,8 +27,8 @@ const MAX_NODES = 1_000_000;
 const MAX_DEPTH = 200;
 
 /**
- * The documents of a YAML file as trees with positions; empty documents are left out. What is wrong with
- * the text goes to `problems` (E_COMPOSE_SYNTAX).
+ * The documents of a YAML file as trees with positions: none where nothing is written, and a null for each `---`
+ * that nothing follows. What is wrong with the text goes to `problems` (E_COMPOSE_SYNTAX).
  *
  * @see compose-spec 10-fragments.md, 13-merge.md#reset-value
  */
@@ -126,14 +126,13 @@ class DocumentReader {
       const isConsequence = index > 0 && error.code === 'UNEXPECTED_TOKEN';
       if (!isConsequence) this.fail(error.pos[0], [], describe(error), hintOf(error));
     }
-    const contents = this.document.contents;
-    if (contents === null || this.document.errors.length > 0) return undefined;
-    const root = this.node(contents, []);
+    if (this.document.errors.length > 0) return undefined;
+    const root = this.node(this.document.contents, []);
     if (this.size > MAX_NODES) {
       this.fail(0, [], `aliases make more than ${MAX_NODES} values of this file`);
       return undefined;
     }
-    return root.kind === 'scalar' && root.value === null ? undefined : root;
+    return root;
   }
 
   private node(node: Node | null, path: Path, fallback = 0): RawNode {
@@ -199,9 +198,19 @@ class DocumentReader {
   private map(node: YAMLMap, path: Path, position: Position): RawMap {
     const own = new Map<string, RawEntry>();
     const merged: RawMap[] = [];
+    let mergeKey: Position | undefined;
     for (const pair of node.items) {
-      if (isMergeKey(pair)) merged.push(...this.mergeSources(pair, path));
-      else this.pair(pair, path, own, node.range?.[0] ?? 0);
+      if (!isMergeKey(pair)) {
+        this.pair(pair, path, own, node.range?.[0] ?? 0);
+        continue;
+      }
+      const at = this.at(asNode(pair.key)?.range?.[0] ?? node.range?.[0] ?? 0);
+      if (mergeKey !== undefined) {
+        const message = `mapping key "<<" already defined at line ${mergeKey.line}`;
+        this.failAt(at, [...path, '<<'], message, 'merge both in one key: <<: [*a, *b]');
+      }
+      mergeKey = at;
+      merged.push(...this.mergeSources(pair, path));
     }
     if (merged.length === 0) return { kind: 'map', entries: own, position };
     const entries = new Map<string, RawEntry>();
@@ -252,6 +261,7 @@ class DocumentReader {
   }
 
   private value(node: Scalar, path: Path, offset: number): ScalarValue {
+    if (node.value instanceof Uint8Array) return Buffer.from(node.value).toString('utf8');
     const text = typeof node.value === 'string' ? node.value : '';
     if (node.tag !== undefined && mergeTag(node.tag) === undefined) {
       return this.taggedValue(node.tag, text, path, offset);
