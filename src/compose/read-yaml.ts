@@ -18,6 +18,7 @@ import type { Position } from '../model/project.ts';
 import type { Problems } from './problems.ts';
 import type { MergeTag, Path, RawEntry, RawMap, RawNode, ScalarValue } from './raw-tree.ts';
 import { indentFlows } from './yaml-flow-indent.ts';
+import { findTabIndent } from './yaml-tabs.ts';
 import { TIMESTAMP, findInteger, resolvePlainScalar } from './yaml-scalar.ts';
 
 /** Aliases may make a small file large; a tree beyond this is refused. */
@@ -38,7 +39,13 @@ export function readYaml(text: string, file: string, problems: Problems): readon
     refuseControl(text, control.index, { file, problems });
     return [];
   }
-  const { documents, locate } = parseLeniently(withPlainBreaks(text));
+  const plain = withPlainBreaks(text);
+  const tab = findTabIndent(plain);
+  if (tab !== undefined) {
+    refuseTab(plain, tab, { file, problems });
+    return [];
+  }
+  const { documents, locate } = parseLeniently(plain);
   const roots: RawNode[] = [];
   for (const document of documents) {
     const reader = new DocumentReader(document, { locate, file, problems });
@@ -87,14 +94,31 @@ function refuseControl(
   offset: number,
   { file, problems }: Pick<Source, 'file' | 'problems'>,
 ): void {
-  const before = text.slice(0, offset).split('\n');
-  const position = { file, line: before.length, column: (before.at(-1) ?? '').length + 1 };
+  const position = positionIn(text, offset, file);
   const code = text.charCodeAt(offset).toString(16).padStart(2, '0');
   const message = `yaml: line ${position.line}: control characters are not allowed: 0x${code}`;
   problems.error({ position, path: [] }, message, {
     hint: `write it as an escape in double quotes: "\\x${code}"`,
     code: 'E_COMPOSE_SYNTAX',
   });
+}
+
+function refuseTab(
+  text: string,
+  offset: number,
+  { file, problems }: Pick<Source, 'file' | 'problems'>,
+): void {
+  const position = positionIn(text, offset, file);
+  const message = `yaml: line ${position.line}: found a tab character that violates indentation`;
+  problems.error({ position, path: [] }, message, {
+    hint: 'indent with spaces',
+    code: 'E_COMPOSE_SYNTAX',
+  });
+}
+
+function positionIn(text: string, offset: number, file: string): Position {
+  const before = text.slice(0, offset).split('\n');
+  return { file, line: before.length, column: (before.at(-1) ?? '').length + 1 };
 }
 
 /** Without the mark that some editors put first; a carriage return alone ends a line too. */
@@ -126,6 +150,9 @@ class DocumentReader {
       const isConsequence = index > 0 && error.code === 'UNEXPECTED_TOKEN';
       if (!isConsequence) this.fail(error.pos[0], [], describe(error), hintOf(error));
     }
+    const { yaml } = this.document.directives;
+    if (yaml.explicit === true && yaml.version !== '1.1')
+      this.fail(0, [], 'found incompatible YAML document', 'leave out the line with `%YAML`');
     if (this.document.errors.length > 0) return undefined;
     const root = this.node(this.document.contents, []);
     if (this.size > MAX_NODES) {

@@ -51,7 +51,8 @@ function findUnindented(text: string): number | undefined {
 
 const CLOSED_QUOTE = /^(?:"[^"\\]*(?:\\[^][^"\\]*)*"|'[^']*(?:''[^']*)*')$/;
 
-function isOpenQuote(token: string): boolean {
+/** Whether the lexer's `token` is a quoted text that it gave up before the end. */
+export function isOpenQuote(token: string): boolean {
   return (token.startsWith('"') || token.startsWith("'")) && !CLOSED_QUOTE.test(token);
 }
 
