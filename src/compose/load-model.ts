@@ -23,7 +23,7 @@ import { ParsedFiles } from './parsed-files.ts';
 import { resolvePaths } from './paths.ts';
 import type { Problems } from './problems.ts';
 import { allProfiles, dropUnused, selectServices } from './profiles.ts';
-import { chooseProjectName } from './project-name.ts';
+import { chooseProjectName, normaliseName } from './project-name.ts';
 import { type RawMap, findChild, findMap, findText, mapOf, scalar, withEntry } from './raw-tree.ts';
 import { fileStart } from './read-documents.ts';
 import { PROJECT } from './shapes.ts';
@@ -146,27 +146,39 @@ function startFolder(options: LoadOptions): string {
 async function projectName(setting: Setting, parsed: ParsedFiles): Promise<string> {
   const { options, variables, projectDir } = setting;
   const given = [options.projectName, variables.get('COMPOSE_PROJECT_NAME')];
+  const chosen = given.find((name) => name !== undefined && name !== '');
+  const written = await nameInFiles(setting, parsed);
+  if (chosen === undefined && written !== undefined && normaliseName(written.name) === '') {
+    const hint = 'give the variables in it a value, or name the project with -p';
+    const place = { position: written.position, path: ['name'] };
+    setting.problems.error(place, 'project name must not be empty', { hint });
+    setting.problems.throwIfAny(options.workingDir);
+  }
   return chooseProjectName({
-    given: given.find((name) => name !== undefined && name !== ''),
-    inFiles: await nameInFiles(setting, parsed),
+    given: chosen,
+    inFiles: written?.name,
     folders: [projectDir, options.workingDir],
   });
 }
 
 /** The `name` of the last file that has one. */
-async function nameInFiles(setting: Setting, parsed: ParsedFiles): Promise<string | undefined> {
+async function nameInFiles(
+  setting: Setting,
+  parsed: ParsedFiles,
+): Promise<{ readonly name: string; readonly position: Position } | undefined> {
   const { options, variables, configFiles } = setting;
-  let found: string | undefined;
+  let found: { name: string; position: Position } | undefined;
   for (const path of configFiles) {
     const file = await parsed.read(path);
     if (file.kind === 'unreadable') continue;
     for (const document of file.documents) {
       const name = findText(document, 'name');
       if (name === undefined || name === '') continue;
-      found =
+      const text =
         options.interpolate === false
           ? name
           : substitute(name, lookupIn(variables, options.userIds)).text;
+      found = { name: text, position: findChild(document, 'name')?.position ?? document.position };
     }
   }
   return found;
