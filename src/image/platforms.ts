@@ -16,8 +16,16 @@ const ARCHITECTURES: Readonly<Record<string, string>> = {
   loong64: 'loong64',
 };
 
+/** Many processors make /proc/cpuinfo long, and each is asked for its clock: it is read once. */
+let known: Platform | undefined;
+
 /** What containers on this machine can run: the architecture, and for amd64 the level of its processor. */
 export function hostPlatform(): Platform {
+  known ??= readHostPlatform();
+  return known;
+}
+
+function readHostPlatform(): Platform {
   const architecture = ARCHITECTURES[process.arch] ?? process.arch;
   const variant = architecture === 'amd64' ? readAmd64Level() : undefined;
   return normalizePlatform({ os: 'linux', architecture, variant });
