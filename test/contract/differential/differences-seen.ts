@@ -164,6 +164,13 @@ export const IDENTITY_SEEN: readonly Difference[] = [
       'as with runc: /dev/console is a bind of the terminal, whose size is that of the caller’s',
   },
   {
+    peer: 'runc',
+    facts: /^see\.session\.terminalSize$/,
+    cases: ['process: terminal'],
+    isChance: true,
+    reason: 'runc gives the terminal its caller’s size a moment after the program has started',
+  },
+  {
     peer: 'crun',
     facts: /^see\.status\.Cap/,
     cases: ['exec: capability'],
