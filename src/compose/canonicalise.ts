@@ -31,7 +31,7 @@ type Form = (node: RawNode, path: Path, options: CanonicalOptions) => RawNode | 
 
 const FORMS: PathState<Form> = compilePaths<Form>({
   'services.*.build': (node) => fromText(node, 'context'),
-  'services.*.build.additional_contexts': keyValues,
+  'services.*.build.additional_contexts': contexts,
   'services.*.build.provenance': asText,
   'services.*.build.sbom': asText,
   'services.*.build.secrets.*': (node) => fromText(node, 'source'),
@@ -161,6 +161,14 @@ function keyValues(node: RawNode): RawNode {
     entries.set(key, { position, node: scalar(value, position) });
   }
   return { kind: 'map', entries, position: node.position };
+}
+
+function contexts(node: RawNode, path: Path, { problems }: CanonicalOptions): RawNode {
+  for (const { position, text } of node.kind === 'list' ? textsOf(node.items) : []) {
+    if (text.includes('=')) continue;
+    problems.error({ position, path }, `invalid value ${text}, expected key=value`);
+  }
+  return keyValues(node);
 }
 
 /** docker compose leaves these as they are where variables are kept. */

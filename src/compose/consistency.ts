@@ -319,6 +319,8 @@ class Check {
   private watch(node: RawMap, name: string): void {
     const path = ['services', name, 'develop', 'watch'];
     for (const [index, rule] of itemsOf(findMap(node, 'develop'), 'watch').entries()) {
+      if (findText(rule, 'path') === '')
+        this.invalid(rule, [...path, index, 'path'], "value can't be blank");
       const action = findText(rule, 'action');
       if (findText(rule, 'target') !== undefined || action?.startsWith('sync') !== true) continue;
       this.invalid(rule, [...path, index], 'target is required for non-rebuild actions');

@@ -15,7 +15,7 @@ import {
 export interface PathBase {
   /** Put in front of relative paths. */
   readonly folder: string;
-  /** What `~` stands for. */
+  /** What `~` stands for; a name behind it is a folder in it, as docker compose has it, not a user. */
   readonly home: string;
 }
 
@@ -38,7 +38,7 @@ export function resolvePath(path: string, base: PathBase): string {
     path.startsWith('\\\\')
   )
     return path;
-  if (path === '~' || path.startsWith('~/')) return clean(join(base.home, path.slice(1)));
+  if (path.startsWith('~')) return clean(join(base.home, path.slice(1)));
   return clean(join(base.folder, path));
 }
 

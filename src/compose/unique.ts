@@ -32,7 +32,6 @@ const KEYS: PathState<KeyOf> = compilePaths<KeyOf>({
   'services.*.annotations': byName,
   'services.*.build.args': byName,
   'services.*.build.additional_contexts': byName,
-  'services.*.build.platforms': byName,
   'services.*.build.tags': byName,
   'services.*.build.labels': byName,
   'services.*.cap_add': byName,

@@ -59,7 +59,8 @@ export function variablesText({ canonical }: Model, options: RawOptions): string
   const found = new Map<string, Variable>();
   for (const text of textsOf(canonical)) {
     for (const variable of findVariables(text)) {
-      if (!found.has(variable.name)) found.set(variable.name, variable);
+      const known = found.get(variable.name);
+      if (known === undefined || isBare(known)) found.set(variable.name, variable);
     }
   }
   const variables = [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -72,6 +73,11 @@ export function variablesText({ canonical }: Model, options: RawOptions): string
   ]);
   const heads = ['NAME', 'REQUIRED', 'DEFAULT VALUE', 'ALTERNATE VALUE'];
   return formatTable([heads, ...rows], { minWidth: 20, padding: 3 });
+}
+
+/** Whether it says nothing but the name; another mention of the name may say more. */
+function isBare({ isRequired, defaultValue, alternateValue }: Variable): boolean {
+  return !isRequired && defaultValue === undefined && alternateValue === undefined;
 }
 
 /** In docker compose's words. */

@@ -14,6 +14,7 @@ services:
     depends_on: [db]
     networks: [front]
     models: [small]
+    labels: {first: "\${LATER}", second: "\${LATER:-said}", third: "\${LATER}"}
   db: {image: "r:5000/db", volumes: ["data:/data"], environment: {A: "\${SECRET:?none}"}}
   other: {build: ., networks: [back]}
   file: {image: "oci:./layout"}
@@ -98,6 +99,7 @@ describe('config', () => {
   test('must print variables as JSON', async () => {
     const { output } = await config('--variables', '--format', 'json');
     expect(JSON.parse(output)).toEqual({
+      LATER: { Name: 'LATER', DefaultValue: 'said', PresenceValue: '', Required: false },
       SECRET: { Name: 'SECRET', DefaultValue: '', PresenceValue: '', Required: true },
       TAG: { Name: 'TAG', DefaultValue: '1', PresenceValue: '', Required: false },
     });
