@@ -11,8 +11,9 @@ namespace ocup {
 UniqueFd open_netlink(int protocol);
 
 /**
- * Sends `count` messages, each of which asks for an acknowledgement or a dump, and reads until each has come to its end:
- * all replies. Throws SysError where they do not come; what the kernel says of a message is among them.
+ * Sends `count` messages, each of which asks for an acknowledgement or a dump, and reads until each
+ * has come to its end: all replies. Throws SysError where they do not come; what the kernel says of
+ * a message is among them.
  */
 std::vector<char> transact_netlink(int fd, const std::vector<char>& request, size_t count);
 

@@ -54,7 +54,10 @@ struct SocketRequest {
   std::string type;
   std::string address;
   uint16_t port = 0;
-  /** Of a netlink socket: `port` is the protocol, and these messages are sent before the next socket is opened. */
+  /**
+   * Of a netlink socket: `port` is the protocol, and these messages are sent before the next socket
+   * is opened.
+   */
   std::vector<char> messages;
   size_t message_count = 0;
 };

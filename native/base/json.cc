@@ -22,8 +22,8 @@ rapidjson::SizeType size_of(std::string_view text) {
 }
 
 /**
- * The parser takes memory for each level: a large text is looked through before. Right for JSON; for other text, which the
- * parser refuses, it may be anything.
+ * The parser takes memory for each level: a large text is looked through before. Right for JSON;
+ * for other text, which the parser refuses, it may be anything.
  */
 bool is_large_and_deeper_than(size_t levels, std::string_view text) {
   constexpr size_t kLarge = 1u << 20;

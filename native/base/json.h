@@ -135,7 +135,10 @@ class JsonWriter {
 /** The value as compact JSON. */
 std::string json_text(const rapidjson::Value& value);
 
-/** Bytes that are the same for the same value, members in the same order, and for no other. For this machine only. */
+/**
+ * Bytes that are the same for the same value, members in the same order, and for no other. For this
+ * machine only.
+ */
 std::string comparable_form(const rapidjson::Value& value);
 
 /** JSON with line breaks and two spaces a level, as runc prints it. */

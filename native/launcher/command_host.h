@@ -14,8 +14,8 @@ std::string command_socket(const std::string& run_folder);
 UniqueFd connect_to_host(const std::string& path);
 
 /**
- * Hands `request` and the standard streams over: the command runs on that connection. False where the host refuses or does
- * not answer at once: then nothing has been done.
+ * Hands `request` and the standard streams over: the command runs on that connection. False where
+ * the host refuses or does not answer at once: then nothing has been done.
  */
 bool hand_over(int fd, const std::string& request);
 

@@ -23,7 +23,10 @@ namespace {
 
 /** A command that runs on has a supervisor by then, and that a command host. */
 constexpr int kMaxCommandMs = 5'000;
-/** A supervisor starts its own one within this time, where it wants one: see supervisor/command-host.ts. */
+/**
+ * A supervisor starts its own one within this time, where it wants one: see supervisor/command-
+ * host.ts.
+ */
 constexpr int kSupervisorMs = 600;
 
 /** What stands for the process that runs the command. */
@@ -63,7 +66,10 @@ void become_host(const std::string& root, const std::string& socket) {
   ::execvp("node", exec_list(words).data());
 }
 
-/** The folder stays locked, by the program that this one becomes: of many commands at once, one leaves a standby. */
+/**
+ * The folder stays locked, by the program that this one becomes: of many commands at once, one
+ * leaves a standby.
+ */
 void wait_and_start(const std::string& root, const std::string& run_folder) {
   let_go();
   if (!has_ended(kCommand)) return;

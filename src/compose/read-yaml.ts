@@ -89,31 +89,31 @@ function parse(text: string, movedBy?: ReadonlyMap<number, number>): Parsed {
 /** YAML allows tabs and line breaks only. */
 const CONTROL = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]/;
 
-function refuseControl(
-  text: string,
-  offset: number,
-  { file, problems }: Pick<Source, 'file' | 'problems'>,
-): void {
-  const position = positionIn(text, offset, file);
+type TextSource = Pick<Source, 'file' | 'problems'>;
+
+function refuseControl(text: string, offset: number, source: TextSource): void {
   const code = text.charCodeAt(offset).toString(16).padStart(2, '0');
-  const message = `yaml: line ${position.line}: control characters are not allowed: 0x${code}`;
-  problems.error({ position, path: [] }, message, {
+  refuse(positionIn(text, offset, source.file), source, {
+    message: `control characters are not allowed: 0x${code}`,
     hint: `write it as an escape in double quotes: "\\x${code}"`,
-    code: 'E_COMPOSE_SYNTAX',
   });
 }
 
-function refuseTab(
-  text: string,
-  offset: number,
-  { file, problems }: Pick<Source, 'file' | 'problems'>,
-): void {
-  const position = positionIn(text, offset, file);
-  const message = `yaml: line ${position.line}: found a tab character that violates indentation`;
-  problems.error({ position, path: [] }, message, {
+function refuseTab(text: string, offset: number, source: TextSource): void {
+  refuse(positionIn(text, offset, source.file), source, {
+    message: 'found a tab character that violates indentation',
     hint: 'indent with spaces',
-    code: 'E_COMPOSE_SYNTAX',
   });
+}
+
+function refuse(
+  position: Position,
+  { problems }: TextSource,
+  { message, hint }: { readonly message: string; readonly hint: string },
+): void {
+  const code = 'E_COMPOSE_SYNTAX';
+  const words = `yaml: line ${position.line}: ${message}`;
+  problems.error({ position, path: [] }, words, { hint, code });
 }
 
 function positionIn(text: string, offset: number, file: string): Position {

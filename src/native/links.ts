@@ -136,7 +136,7 @@ export class Links implements Disposable {
     }
   }
 
-  /** Makes a pair of links: one end a port of a bridge here, up; the other in the namespace of a process. */
+  /** Makes a pair of links: one end, which is given, a port of a bridge here, up; the other in the namespace of a process. */
   async addVeth(request: VethRequest, alias: string): Promise<Link> {
     const port = setUpBridgePort(request.name, alias, hostHasIpv6());
     const [reply] = await this.socket.request([addVeth(request), port, getLink(request.name)]);

@@ -41,7 +41,7 @@ export class DnsServer {
     this.options = options;
   }
 
-  /** Takes over the descriptors of `DNS_SOCKETS`. */
+  /** Takes over the descriptors of `DNS_SOCKETS`, and closes them when it fails. @throws the system error */
   static async open(descriptors: readonly number[], options: DnsServerOptions): Promise<DnsServer> {
     const server = new DnsServer(options);
     const [udp = -1, tcp = -1] = descriptors;

@@ -135,12 +135,16 @@ export class NetworkCatalog {
     await links.removeAddresses(bridge, bridgeAddresses(known.record));
   }
 
-  /** The index of a network's bridge, from memory once it was seen: see `ensureBridge`. */
+  /** The index of a network's bridge, from memory once it was seen; see `ensureBridge`. @throws E_NETWORK_KERNEL */
   async bridgeIndex(record: NetworkRecord): Promise<number> {
     return this.bridges.get(record.id) ?? (await this.ensureBridge(record));
   }
 
-  /** The index of a network's bridge, made again if it is gone, as after a restart of the machine. */
+  /**
+   * The index of a network's bridge, made again if it is gone, as after a restart of the machine.
+   *
+   * @throws E_NETWORK_KERNEL
+   */
   ensureBridge(record: NetworkRecord): Promise<number> {
     return this.locks.run(`bridge ${record.bridge}`, async () => {
       const found = await this.options.links.find(record.bridge);

@@ -5,6 +5,7 @@ import { basename, join } from 'node:path';
 import { delay } from '../base/abort.ts';
 import { ensureFolder } from '../base/ensure-folder.ts';
 import { findErrno, messageOf, OcupError } from '../base/errors.ts';
+import { idleTimeMs } from '../base/idle-time.ts';
 import type { Logger } from '../base/logger.ts';
 import { readCgroups } from '../host/cgroups.ts';
 import { hostPaths, type HostPaths } from '../host/paths.ts';
@@ -18,8 +19,6 @@ import { TIMELINES } from './timelines.ts';
 /** The one who holds the lock may be ending itself, or be about to listen. */
 const LOCK_TIMEOUT_MS = 10_000;
 const LOCK_PAUSE_MS = 10;
-/** Long enough that whoever takes a project down and up again finds everything warm. */
-const DEFAULT_IDLE_MS = 10_000;
 
 /**
  * `supervisor.cjs [--ready-fd N]`: becomes the user's supervisor, or leaves that to the one that runs. Writes
@@ -50,13 +49,12 @@ async function supervise(
   held: { readonly lock: FileLock; readonly logger: Logger; readonly readyFd: number | undefined },
 ): Promise<void> {
   const { lock, logger, readyFd } = held;
-  const idleMs = Number(process.env['OCUP_IDLE_MS'] ?? '');
   const supervisor = await openSupervisor({
     paths,
     environment: process.env,
     logger,
     openImages: (users) => openImages({ dataDir: paths.dataDir, users, logger }),
-    idleMs: idleMs > 0 ? idleMs : DEFAULT_IDLE_MS,
+    idleMs: idleTimeMs(process.env),
   });
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, supervisor.requestShutdown);

@@ -1,13 +1,12 @@
 import { rmdirSync, rmSync, statSync, watch } from 'node:fs';
 import { Socket } from 'node:net';
 import { dirname } from 'node:path';
+import { idleTimeMs } from '../base/idle-time.ts';
 
 /** Held by the supervisor: its end is ours. */
 const SUPERVISOR_FD = 3;
 /** Where the supervisor hears how many commands run. */
 const REPORT_FD = 4;
-/** As long as a supervisor in which nothing runs. */
-const DEFAULT_IDLE_MS = 10_000;
 
 /** For whom a command host exists. Whoever makes one gives the function to call once no more commands are to be taken. */
 export interface Owner {
@@ -15,7 +14,7 @@ export interface Owner {
   report(commands: number): void;
 }
 
-/** The supervisor started this host, and holds an end of both. */
+/** The owner is the supervisor that started this host: `close` is called when it ends. It need not be there to be told. */
 export function followSupervisor(close: () => void): Owner {
   const report = new Socket({ fd: REPORT_FD, writable: true, readable: false });
   report.on('error', () => undefined); // it ended
@@ -32,11 +31,13 @@ export function followSupervisor(close: () => void): Owner {
 
 /**
  * Nobody waits for a standby: it ends after `OCUP_IDLE_MS` without a command, leaves no socket and no empty folder, and
- * gives way to a supervisor's host, which puts its own socket at `path`.
+ * gives way to a supervisor's host, which puts its own socket at `path`; `close` is called then.
+ *
+ * @throws the system error where `path` cannot be watched
  */
 export function standBy(path: string, close: () => void): Owner {
-  const own = fileIdentity(path);
-  const isOurs = (): boolean => fileIdentity(path) === own;
+  const own = socketIdentity(path);
+  const isOurs = (): boolean => socketIdentity(path) === own;
   process.once('exit', () => {
     if (isOurs()) rmSync(path, { force: true });
     try {
@@ -48,18 +49,18 @@ export function standBy(path: string, close: () => void): Owner {
   watch(path, () => {
     if (!isOurs()) close();
   }).unref();
-  const idleMs = Number(process.env['OCUP_IDLE_MS'] ?? '');
+  const idleMs = idleTimeMs(process.env);
   let timer: NodeJS.Timeout | undefined;
   return {
     report: (commands) => {
       clearTimeout(timer);
-      if (commands === 0) timer = setTimeout(close, idleMs > 0 ? idleMs : DEFAULT_IDLE_MS);
+      if (commands === 0) timer = setTimeout(close, idleMs);
     },
   };
 }
 
 /** Numbers of inodes are given again. */
-function fileIdentity(path: string): string | undefined {
+function socketIdentity(path: string): string | undefined {
   const found = statSync(path, { bigint: true, throwIfNoEntry: false });
   return found && `${found.ino} ${found.ctimeNs}`;
 }

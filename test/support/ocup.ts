@@ -82,6 +82,14 @@ export class OcupHome {
       });
   }
 
+  /** Command hosts of this home, and what is about to become one. */
+  commandHostPids(): readonly number[] {
+    return readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .map(Number)
+      .filter((pid) => wordsOf(pid, 'cmdline').includes(this.commandSocket));
+  }
+
   /** Ends the supervisor with SIGKILL; it takes no call any more by then. */
   async killSupervisor(): Promise<void> {
     const request = { method: 'system.info', params: {} };

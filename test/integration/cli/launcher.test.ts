@@ -68,18 +68,7 @@ function shell(line: string, env: Readonly<Record<string, string>> = {}): Promis
 }
 
 function hostPid(): number {
-  const found = readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .find((name) => {
-      try {
-        return readFileSync(`/proc/${name}/cmdline`, 'utf8').includes(
-          `warm\0${home.commandSocket}`,
-        );
-      } catch {
-        return false;
-      }
-    });
-  return Number(found);
+  return home.commandHostPids()[0] ?? NaN;
 }
 
 describe('a command in the command host', () => {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { chown, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -39,20 +39,6 @@ function run(args: readonly string[], env: Readonly<Record<string, string>>): Pr
   return runProgram(LAUNCHER, args, { cwd: folder, env: { ...home.env, ...env } });
 }
 
-/** Command hosts of this home, also one that still waits for the command that left it. */
-function hosts(): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .filter((name) => {
-      try {
-        return readFileSync(`/proc/${name}/cmdline`, 'utf8').includes(home.commandSocket);
-      } catch {
-        return false;
-      }
-    })
-    .map(Number);
-}
-
 const listening = (): Promise<unknown> =>
   eventually(() => accepts(home.commandSocket), 20_000, 'the standby');
 
@@ -62,7 +48,7 @@ test('a command that had to start Node.js leaves a host for those that follow, w
   const warm = await run(['config', '--services'], NO_NODE);
   expect(warm).toEqual(cold);
   expect(warm).toEqual({ code: 0, stdout: 'web\n', stderr: '' });
-  await eventually(() => hosts().length === 0, 10_000, 'the end of the standby');
+  await eventually(() => home.commandHostPids().length === 0, 10_000, 'the end of the standby');
   expect(existsSync(home.runFolder)).toBe(false);
   expect((await run(['config', '-q'], NO_NODE)).stderr).toContain('Node.js is not on the PATH');
 });
@@ -71,7 +57,7 @@ test('of many commands at once one leaves a host', async () => {
   const runs = await Promise.all(Array.from({ length: 8 }, () => run(['config', '-q'], {})));
   expect(runs.map(({ code }) => code)).toEqual(runs.map(() => 0));
   await listening();
-  expect(hosts()).toHaveLength(1);
+  expect(home.commandHostPids()).toHaveLength(1);
 });
 
 test('whoever waits for the command, or reads its output, does not wait for the host', async () => {
@@ -83,26 +69,30 @@ test('whoever waits for the command, or reads its output, does not wait for the 
   });
   expect(read.stdout).toBe('web\n'); // its end came although the host is there
   await listening();
-  for (const pid of hosts()) process.kill(pid, 'SIGKILL');
+  for (const pid of home.commandHostPids()) process.kill(pid, 'SIGKILL');
   rmSync(home.runFolder, { recursive: true });
 });
 
 test('it gives way to the host of a supervisor', async () => {
   await run(['config', '-q'], { OCUP_IDLE_MS: '30000' });
   await listening();
-  const [standby] = hosts();
+  const [standby] = home.commandHostPids();
   expect((await run(['up', '-d'], NO_NODE)).code).toBe(0);
-  await eventually(() => !hosts().includes(standby ?? 0), 20_000, 'the end of the standby');
+  await eventually(
+    () => !home.commandHostPids().includes(standby ?? 0),
+    20_000,
+    'the end of the standby',
+  );
   await listening();
   expect((await run(['ps', '--services'], NO_NODE)).stdout).toBe('web\n');
-  expect(hosts()).toHaveLength(1);
+  expect(home.commandHostPids()).toHaveLength(1);
   await run(['down'], {});
 });
 
 test('one that was killed is no obstacle', async () => {
   await run(['config', '-q'], { OCUP_IDLE_MS: '30000' });
   await listening();
-  for (const pid of hosts()) process.kill(pid, 'SIGKILL');
+  for (const pid of home.commandHostPids()) process.kill(pid, 'SIGKILL');
   await eventually(async () => !(await accepts(home.commandSocket)), 10_000, 'its end');
   expect(existsSync(home.commandSocket)).toBe(true);
   expect((await run(['config', '-q'], {})).code).toBe(0);
@@ -116,7 +106,7 @@ test('words about ocup, a wish for a Node.js of its own, and a folder of another
   mkdirSync(home.runFolder);
   await chown(home.runFolder, 12345, 12345);
   expect((await run(['config', '-q'], {})).code).toBe(0);
-  expect(hosts()).toHaveLength(0);
+  expect(home.commandHostPids()).toHaveLength(0);
   expect(readdirSync(home.runFolder)).toEqual([]);
   rmSync(home.runFolder, { recursive: true });
 });
