@@ -12,6 +12,7 @@
       'native/base/descriptors.cc',
       'native/base/json.cc',
       'native/base/mount_calls.cc',
+      'native/base/own_pages.cc',
       'native/base/process.cc',
       'native/base/tree_copy.cc',
       'native/runtime/attend.cc',

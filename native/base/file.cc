@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "base/error.h"
@@ -13,11 +14,19 @@ namespace ocup {
 
 namespace {
 
+constexpr const char* kAside = ".tmp";
+
 /** A control file takes a value whole or not at all. */
 void write_at_once(int fd, std::string_view data, const std::string& path) {
   const ssize_t count = retry_interrupted([&] { return ::write(fd, data.data(), data.size()); });
   if (count < 0) throw SysError(errno, "write", path);
   if (static_cast<size_t>(count) != data.size()) throw SysError(EIO, "write", path);
+}
+
+/** 0 for what has none, or says so: files of /proc, pipes. */
+size_t size_of(int fd) {
+  struct stat stat = {};
+  return ::fstat(fd, &stat) == 0 && S_ISREG(stat.st_mode) ? static_cast<size_t>(stat.st_size) : 0;
 }
 
 long filesystem_of(int fd, const std::string& path) {
@@ -40,10 +49,12 @@ UniqueFd open_file(const std::string& path, int flags, mode_t mode) {
 }
 
 std::string read_all(int fd, std::string_view path, size_t max_bytes) {
-  std::string data;
+  // More than a file has, so that its end is seen at once, and a JsonDocument has the room it needs.
+  constexpr size_t kRoom = 8;
+  std::string data(std::min(size_of(fd), max_bytes) + kRoom, '\0');
   size_t length = 0;
   for (;;) {
-    if (data.size() - length < 4096) data.resize(data.size() * 2 + 8192);
+    if (data.size() == length) data.resize(data.size() * 2 + 4096);
     const ssize_t count =
         retry_interrupted([&] { return ::read(fd, data.data() + length, data.size() - length); });
     if (count < 0) throw SysError(errno, "read", path);
@@ -92,12 +103,18 @@ void write_cgroup_file(const std::string& path, std::string_view data) {
 }
 
 void write_file_atomic(const std::string& path, std::string_view data, mode_t mode) {
-  const std::string temporary = path + ".tmp";
-  {
-    const UniqueFd fd = open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC, mode);
-    write_all(fd.get(), data, temporary);
-  }
-  if (::rename(temporary.c_str(), path.c_str()) < 0) throw SysError(errno, "rename", path);
+  write_file_aside(path, data, mode);
+  take_place(path);
+}
+
+void write_file_aside(const std::string& path, std::string_view data, mode_t mode) {
+  const std::string aside = path + kAside;
+  const UniqueFd fd = open_file(aside, O_WRONLY | O_CREAT | O_TRUNC, mode);
+  write_all(fd.get(), data, aside);
+}
+
+void take_place(const std::string& path) {
+  if (::rename((path + kAside).c_str(), path.c_str()) < 0) throw SysError(errno, "rename", path);
 }
 
 void make_folders(const std::string& path, mode_t mode) {

@@ -50,6 +50,10 @@ void write_cgroup_file(const std::string& path, std::string_view data);
  */
 void write_file_atomic(const std::string& path, std::string_view data, mode_t mode = 0600);
 
+/** The two halves of it: the new file aside, which nobody sees, and its taking the old one's place. */
+void write_file_aside(const std::string& path, std::string_view data, mode_t mode = 0600);
+void take_place(const std::string& path);
+
 /** Makes the folder at `path` and those above it. Existing ones are left as they are. Throws
  * SysError. */
 void make_folders(const std::string& path, mode_t mode);

@@ -17,6 +17,16 @@ constexpr size_t kLongestCharacter = 4;
 constexpr unsigned kParseFlags =
     rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag;
 
+/** What values take at a time, in bytes, beside as much as their text. */
+constexpr size_t kLeastMemory = 1024;
+
+/** What is put behind the text later moves nothing. */
+std::string copy_with_room(std::string_view text) {
+  std::string copy;
+  copy.reserve(text.size() + kLongestCharacter);
+  return copy.append(text);
+}
+
 rapidjson::SizeType size_of(std::string_view text) {
   return static_cast<rapidjson::SizeType>(text.size());
 }
@@ -95,8 +105,11 @@ void append_form(std::string& out, const rapidjson::Value& value) {
 
 }  // namespace
 
-JsonDocument::JsonDocument(std::string text, std::string_view name, size_t max_depth)
-    : text_(std::move(text)) {
+JsonDocument::JsonDocument(const std::string& text, std::string_view name, size_t max_depth)
+    : JsonDocument(copy_with_room(text), name, max_depth) {}
+
+JsonDocument::JsonDocument(std::string&& text, std::string_view name, size_t max_depth)
+    : text_(std::move(text)), memory_(text_.size() + kLeastMemory), document_(&memory_) {
   const bool is_too_deep = is_large_and_deeper_than(max_depth, text_);
   // A character that the end cuts off is looked at whole, the terminating zero and what follows too.
   text_.append(kLongestCharacter, '\0');

@@ -26,10 +26,11 @@ inline constexpr size_t kMaxJsonDepth = 1000;
 class JsonDocument {
  public:
   /**
-   * Parses `text`; `name` names it in errors. Throws SpecError, also when it is nested deeper than
-   * `max_depth`: whoever walks the values later does so with a call a level.
+   * Parses `text`, which it keeps or copies; `name` names it in errors. Throws SpecError, also when
+   * it is nested deeper than `max_depth`: whoever walks the values later does so with a call a level.
    */
-  JsonDocument(std::string text, std::string_view name, size_t max_depth = kMaxJsonDepth);
+  JsonDocument(std::string&& text, std::string_view name, size_t max_depth = kMaxJsonDepth);
+  JsonDocument(const std::string& text, std::string_view name, size_t max_depth = kMaxJsonDepth);
   JsonDocument(const JsonDocument&) = delete;
   JsonDocument& operator=(const JsonDocument&) = delete;
 
@@ -37,6 +38,7 @@ class JsonDocument {
 
  private:
   std::string text_;
+  rapidjson::Document::AllocatorType memory_;
   rapidjson::Document document_;
 };
 
@@ -111,7 +113,9 @@ class JsonNode {
 /** Writes compact JSON, a call a token. */
 class JsonWriter {
  public:
-  JsonWriter() : writer_(buffer_) {}
+  /** `capacity`: bytes that are likely enough. */
+  explicit JsonWriter(size_t capacity = rapidjson::StringBuffer::kDefaultCapacity)
+      : buffer_(nullptr, capacity), writer_(buffer_) {}
 
   JsonWriter& begin_object() { return writer_.StartObject(), *this; }
   JsonWriter& end_object() { return writer_.EndObject(), *this; }
@@ -125,7 +129,9 @@ class JsonWriter {
   /** Text that is JSON already. */
   JsonWriter& raw(std::string_view json);
 
-  std::string text() const { return {buffer_.GetString(), buffer_.GetSize()}; }
+  std::string text() const { return std::string(view()); }
+  /** Until the next token, or the writer's end. */
+  std::string_view view() const { return {buffer_.GetString(), buffer_.GetSize()}; }
 
  private:
   rapidjson::StringBuffer buffer_;

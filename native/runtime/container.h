@@ -36,6 +36,9 @@ void start_container(const std::string& root, const std::string& id);
  * left. */
 void delete_container(const std::string& root, const std::string& id, bool is_forced);
 
+/** `delete --force` for who made the container and saw its end. Throws when it is removed already. */
+void delete_stopped(const StateFolder& folder, const ContainerState& state);
+
 /** Sends a signal to the first process, or to every process with `to_all`. */
 void kill_container(const std::string& root, const std::string& id, int signal_number, bool to_all);
 

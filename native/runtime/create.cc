@@ -93,6 +93,7 @@ class Creation {
   UniqueFd take_terminal() { return std::move(terminal_); }
   const Spec& spec() const { return spec_; }
   const ContainerState& state() const { return state_; }
+  const StateFolder& folder() const { return folder_; }
 
  private:
   void lead_in(const Channel& channel) {
@@ -106,10 +107,12 @@ class Creation {
     net_devices_.move(spec_.net_devices, network_path(pid));
     make_cgroups(pid);
     admit_to_cgroups(channel, state_.cgroup);
+    // Written while the first process builds its root.
+    state_.is_complete = true;
+    folder_.prepare(state_);
     run_runtime_hooks(channel);
     await_ready(channel);
-    state_.is_complete = true;
-    folder_.save(state_);
+    folder_.publish();
     if (!options_.pid_file.empty()) write_file_atomic(options_.pid_file, std::to_string(pid), 0644);
     channel.send(Step::kRecorded);
     log_step("recorded the container");
@@ -323,7 +326,7 @@ int run_container(const CreateOptions& options) {
   if (options.is_detached) return 0;
   const int status = attend(creation.pid(), creation.take_terminal());
   log_step("the program ended");
-  if (!options.keeps_state) delete_container(options.root, options.id, true);
+  if (!options.keeps_state) delete_stopped(creation.folder(), creation.state());
   log_step("deleted the container");
   return exit_code_of(status);
 }

@@ -3,6 +3,8 @@
 #include <linux/mount.h>
 #include <sys/vfs.h>
 
+#include "base/own_pages.h"
+
 // What `protect_own_executable` does, before the C library has begun: whoever is executed a second
 // time need not ask the processor for its features twice, which takes a quarter of a millisecond
 // where CPUID is trapped, as in virtual machines. Whatever fails here is left to the usual way.
@@ -60,6 +62,14 @@ bool is_protected(const char* path) {
   return !is_known || has_seals || (stat.f_flags & kReadOnly) != 0;
 }
 
+/** Before the C library touches them, which has nothing done here. */
+void map_own_pages() {
+  ocup::each_own_segment([](uintptr_t address, size_t bytes, bool is_writable) {
+    const int advice = is_writable ? ocup::kPopulateWrite : ocup::kPopulateRead;
+    call(__NR_madvise, static_cast<long>(address), static_cast<long>(bytes), advice);
+  });
+}
+
 }  // namespace
 
 /** `stack` as the kernel leaves it: the number of arguments, these, 0, the environment. */
@@ -67,7 +77,11 @@ extern "C" [[gnu::used, gnu::no_stack_protector]] void ocup_execute_protected(lo
   char** argv = reinterpret_cast<char**>(stack + 1);
   char** environment = argv + stack[0] + 1;
   static const char kOwnExecutable[] = "/proc/self/exe";
-  if (stack[0] < 1 || !enters(argv + 1) || is_protected(kOwnExecutable)) return;
+  if (stack[0] < 1 || !enters(argv + 1)) return;
+  if (is_protected(kOwnExecutable)) {
+    map_own_pages();
+    return;
+  }
   const long mount = call(__NR_open_tree, AT_FDCWD, address(kOwnExecutable),
                           OPEN_TREE_CLONE | static_cast<long>(OPEN_TREE_CLOEXEC));
   if (has_failed(mount)) return;

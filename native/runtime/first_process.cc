@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/own_pages.h"
 #include "runtime/cgroup_entry.h"
 #include "runtime/hooks.h"
 #include "runtime/identity.h"
@@ -168,6 +169,7 @@ Channel wait_for_start(const UniqueFd& socket) {
 
 void run_first_process(FirstProcess& first, Channel& channel) {
   try {
+    map_own_program();
     close_unneeded(first, channel);
     first.launch.label = open_exec_label(first.launch.process);
     Setup setup(first, channel);

@@ -73,6 +73,12 @@ void run_poststop(const ContainerState& state, bool is_forced) {
   }
 }
 
+void remove_stopped(const StateFolder& folder, const ContainerState& state, bool is_forced) {
+  state.destroy_cgroups();
+  if (state.is_complete) run_poststop(state, is_forced);
+  folder.remove();
+}
+
 }  // namespace
 
 void start_container(const std::string& root, const std::string& id) {
@@ -118,9 +124,12 @@ void delete_container(const std::string& root, const std::string& id, bool is_fo
                     " that is not stopped: " + status_name(status));
   }
   if (status != Status::kStopped) kill_first_process(*state);
-  state->destroy_cgroups();
-  if (state->is_complete) run_poststop(*state, is_forced);
-  folder.remove();
+  remove_stopped(folder, *state, is_forced);
+}
+
+void delete_stopped(const StateFolder& folder, const ContainerState& state) {
+  folder.lock();
+  remove_stopped(folder, state, true);
 }
 
 void kill_container(const std::string& root, const std::string& id, int signal_number,

@@ -211,7 +211,14 @@ void StateFolder::lock() const {
 void StateFolder::unlock() const { ::flock(fd_.get(), LOCK_UN); }
 
 void StateFolder::save(const ContainerState& state) const {
-  JsonWriter writer;
+  prepare(state);
+  publish();
+}
+
+void StateFolder::publish() const { take_place(path_ + "/" + kStateFile); }
+
+void StateFolder::prepare(const ContainerState& state) const {
+  JsonWriter writer(state.config.size() + 4096);
   writer.begin_object();
   writer.key("version").integer(1);
   writer.key("id").string(state.id);
@@ -237,7 +244,7 @@ void StateFolder::save(const ContainerState& state) const {
   }
   if (!state.config.empty()) writer.key("config").raw(state.config);
   writer.end_object();
-  write_file_atomic(path_ + "/" + kStateFile, writer.text(), 0600);
+  write_file_aside(path_ + "/" + kStateFile, writer.view());
 }
 
 std::optional<ContainerState> StateFolder::find() const {

@@ -70,6 +70,9 @@ class StateFolder {
   /** Needed where a child holds the same descriptor: the lock would last as long as the child. */
   void unlock() const;
   void save(const ContainerState& state) const;
+  /** The halves of `save`: what was prepared is seen by nobody before it is published. */
+  void prepare(const ContainerState& state) const;
+  void publish() const;
   /** Undefined when the creator died before it wrote anything. Throws SpecError when it is damaged.
    */
   std::optional<ContainerState> find() const;

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/own_pages.h"
 #include "runtime/runtime_main.h"
 #include "runtime/self_protection.h"
 
@@ -119,7 +120,11 @@ void Runtime::run(const std::vector<std::string>& args, const ChildStdio& stdio,
 
 pid_t Runtime::start(std::vector<std::string> words, const ChildStdio& stdio) const {
   if (is_built_in_) {
-    return fork_to("ocup-runtime", [&words] { return runtime_main(words); }, stdio);
+    const auto run = [&words] {
+      map_own_program();
+      return runtime_main(words);
+    };
+    return fork_to("ocup-runtime", run, stdio);
   }
   words.insert(words.begin(), config_.runtime);
   return spawn(words, stdio);
