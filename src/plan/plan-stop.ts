@@ -1,20 +1,11 @@
 import { unreachable } from '../base/unreachable.ts';
 import type { Container, Hook } from '../model/container.ts';
-import { LABEL } from '../model/labels.ts';
-import { after, type PlannedAction } from './action.ts';
+import { type ActionId, after, type PlannedAction } from './action.ts';
+import { labelledDependencies } from './dependency-label.ts';
 import { serviceOf } from './names.ts';
 
 /** Containers with the cause for what is done to them. */
 export type Causes = readonly { readonly container: Container; readonly cause: string }[];
-
-/** Names of the services that a container's service depends on, as its label says. */
-export function dependencyNames(container: Container): string[] {
-  const label = container.config.labels[LABEL.dependsOn] ?? '';
-  return label.split(',').flatMap((item) => {
-    const name = item.split(':')[0] ?? '';
-    return name === '' ? [] : [name];
-  });
-}
 
 export type Change =
   | { readonly kind: 'stop'; readonly timeoutMs: number | undefined }
@@ -134,14 +125,19 @@ function makeAction(
   }
 }
 
-function actionId(change: Change, container: Container): string {
+/** The start of that container in what this file plans. */
+export function startId(container: Container): ActionId {
+  return actionId({ kind: 'start' }, container);
+}
+
+function actionId(change: Change, container: Container): ActionId {
   return `container.${change.kind} ${container.config.name}`;
 }
 
 function dependsOn(container: Container, other: Container): boolean {
   return (
     serviceOf(other) !== serviceOf(container) &&
-    dependencyNames(container).includes(serviceOf(other))
+    labelledDependencies(container).some(({ service }) => service === serviceOf(other))
   );
 }
 

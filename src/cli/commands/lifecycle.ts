@@ -1,3 +1,4 @@
+import { OcupError } from '../../base/errors.ts';
 import type { Container } from '../../model/container.ts';
 import type { Plan, PlannedAction } from '../../plan/action.ts';
 import { isOneOff, serviceOf } from '../../plan/names.ts';
@@ -8,6 +9,7 @@ import {
   removeActions,
   restartActions,
 } from '../../plan/plan-stop.ts';
+import { planStart } from '../../plan/plan-start.ts';
 import { withPreStart } from '../../plan/pre-start.ts';
 import { type CommandDefinition, hiddenOption, option } from '../command.ts';
 import { awaitReady } from '../execute/await-ready.ts';
@@ -77,16 +79,26 @@ export const startCommand: CommandDefinition = {
     option('--wait-timeout <seconds>', 'how long to wait for that'),
   ],
   async run(session, { args, options }) {
-    const { target, containers } = await pick(session, args);
-    const idle = containers.filter((item) => item.state === 'created' || item.state === 'exited');
-    const items = idle.map((container) => ({ container, cause: 'start' }));
-    const starts = withPreStart(changeActions(items, { kind: 'start' }), containers);
+    const { target, containers } = await pick(session, []);
+    pickServices(containers, args, target);
+    if (containers.length === 0) throw nothingToStart(args, target);
+    const starts = planStart({ containers, names: args, project: target.project });
     await runActions(session, 'start', target.name, starts);
     if (!options.flag('wait') || session.globals.dryRun) return 0;
     await waitUntilReady(session, target, options.durationMs('wait-timeout'));
     return 0;
   },
 };
+
+function nothingToStart(names: readonly string[], { name, project }: Target): OcupError {
+  const service = names[0] ?? project?.services[0]?.name;
+  if (project === undefined || service === undefined) {
+    return new OcupError('E_CONTAINER_NOT_FOUND', `no container found for project "${name}"`);
+  }
+  const hint = 'make it and start it: ocup up -d';
+  const message = `service "${service}" has no container to start`;
+  return new OcupError('E_CONTAINER_NOT_FOUND', message, { hint });
+}
 
 async function waitUntilReady(
   session: Session,

@@ -3,6 +3,7 @@ import type { Container } from '../../model/container.ts';
 import type { Image } from '../../model/image.ts';
 import { LABEL } from '../../model/labels.ts';
 import { formatPlatform } from '../../model/platform.ts';
+import { isAlive } from '../../plan/plan-stop.ts';
 import { type CommandDefinition, option } from '../command.ts';
 import { formatAgo, formatTimestamp } from '../format/duration.ts';
 import { formatRows, type ListFormat } from '../format/template.ts';
@@ -37,9 +38,8 @@ export const lsCommand: CommandDefinition = {
         ? []
         : (await client.call('container.list', { labels: {} }, { signal })).containers;
     const names = options.pairs('filter').map(([, value = '']) => value);
-    const rows = projectRows(containers)
-      .filter((row) => options.flag('all') || row.Status.includes('running'))
-      .filter((row) => names.every((name) => row.Name.includes(name)));
+    const shown = containers.filter((item) => options.flag('all') || isAlive(item));
+    const rows = projectRows(shown).filter((row) => names.every((name) => row.Name.includes(name)));
     if (options.flag('quiet')) await session.print(rows.map((row) => `${row.Name}\n`).join(''));
     else await session.print(formatRows(rows, options.text('format'), LS_FORMAT));
     return 0;
@@ -52,7 +52,7 @@ interface ProjectRow extends Record<string, string> {
   readonly ConfigFiles: string;
 }
 
-/** One row a project: `running(2), exited(1)`. */
+/** One row a project: `exited(1), running(2)`. */
 function projectRows(containers: readonly Container[]): ProjectRow[] {
   const projects = groupBy(containers, (item) => item.config.labels[LABEL.project] ?? '');
   return [...projects]
@@ -63,7 +63,7 @@ function projectRows(containers: readonly Container[]): ProjectRow[] {
       return {
         Name: name,
         Status: [...states]
-          .sort(([a], [b]) => (a < b ? 1 : -1))
+          .sort(([a], [b]) => (a < b ? -1 : 1))
           .map(([state, items]) => `${state}(${items.length})`)
           .join(', '),
         ConfigFiles: members[0]?.config.labels[LABEL.configFiles] ?? '',
@@ -90,6 +90,7 @@ const IMAGES_FORMAT: ListFormat = {
     { header: 'SIZE', field: 'HumanSize' },
     { header: 'CREATED', field: 'CreatedSince' },
   ],
+  layout: { minWidth: 20, padding: 3 },
 };
 
 export const imagesCommand: CommandDefinition = {

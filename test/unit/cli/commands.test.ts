@@ -417,10 +417,12 @@ describe('commands that look', () => {
   test('ls counts containers by state', async () => {
     await ocup('up', '-d');
     fake.end('app-web-1', 1);
-    const { output } = await ocup('ls', '--format', 'json');
-    expect(JSON.parse(output)).toEqual([
-      { Name: 'app', Status: 'running(2), exited(1)', ConfigFiles: join(folder, 'compose.yaml') },
-    ]);
+    const list = async (...flags: readonly string[]): Promise<unknown> =>
+      JSON.parse((await ocup('ls', '--format', 'json', ...flags)).output);
+    const ConfigFiles = join(folder, 'compose.yaml');
+    expect(await list()).toEqual([{ Name: 'app', Status: 'running(2)', ConfigFiles }]);
+    const all = { Name: 'app', Status: 'exited(1), running(2)', ConfigFiles };
+    expect(await list('-a')).toEqual([all]);
   });
 
   test('a service that does not exist gets a suggestion', async () => {
