@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -205,10 +206,23 @@ class StandardStream : public Napi::ObjectWrap<StandardStream> {
   std::unique_ptr<LoopPoll> poll_;
 };
 
+/** `passOutputThrough(fd)`: the terminal's output is no longer processed, see man 3 termios, OPOST. */
+Napi::Value pass_output_through(const Napi::CallbackInfo& info) {
+  const int fd = info[0].As<Napi::Number>().Int32Value();
+  return with_js_errors(info.Env(), [&]() -> Napi::Value {
+    termios mode = {};
+    if (::tcgetattr(fd, &mode) < 0) throw SysError(errno, "tcgetattr");
+    mode.c_oflag &= ~static_cast<tcflag_t>(OPOST);
+    if (::tcsetattr(fd, TCSADRAIN, &mode) < 0) throw SysError(errno, "tcsetattr");
+    return info.Env().Undefined();
+  });
+}
+
 }  // namespace
 
 void init_standard_streams(Napi::Env env, Napi::Object exports) {
   StandardStream::define(env, exports);
+  exports.Set("passOutputThrough", Napi::Function::New(env, pass_output_through));
 }
 
 }  // namespace ocup

@@ -16,7 +16,7 @@ namespace ocup {
 //       │ ◀─ accepted, or refused               │  refused: Node.js is started instead
 //       │ go, with descriptors 0, 1, 2 ─▶       │  INVARIANT: nothing is done before it comes
 //       │ signal, resize, input … ─▶            │
-//       │ ◀─ rawMode, readInput, paused …       │
+//       │ ◀─ terminalMode, readInput, paused …  │
 //       │ ◀─ exit                               │
 enum class Message : uint8_t {
   /** → strings, each ended by NUL; see `request.cc`. */
@@ -32,15 +32,15 @@ enum class Message : uint8_t {
   /** → the user stops the job: nothing is to be written until `kContinued`. Answered by `kPaused`. */
   kStopped = 7,
   kContinued = 8,
-  /** → the mode of the terminal is now as the first unanswered `kRawMode` asked. */
+  /** → the mode of the terminal is now as the first unanswered `kTerminalMode` asked. */
   kModeSet = 9,
 
   kAccepted = 65,
   kRefused = 66,
   /** ← the exit code, a byte: the last frame. */
   kExit = 67,
-  /** ← 1: the terminal of standard input becomes raw, 0: as it was. Answered by `kModeSet`. */
-  kRawMode = 68,
+  /** ← the mode of the terminal of standard input, a `TerminalMode::Mode`. Answered by `kModeSet`. */
+  kTerminalMode = 68,
   /** ← 1: the terminal of standard input is read, 0: no more. */
   kReadInput = 69,
   kSignalSeen = 70,

@@ -28,6 +28,12 @@ constexpr int kPauseTimeoutMs = 200;
 /** So many signals that nobody has seen, and we leave by ourselves: the host hangs. */
 constexpr int kUnseenSignals = 3;
 
+/** A number from a newer host is the most that this launcher knows. */
+TerminalMode::Mode mode_of(int number) {
+  if (number == 0) return TerminalMode::kLines;
+  return number == 1 ? TerminalMode::kKeys : TerminalMode::kRaw;
+}
+
 class Relay {
  public:
   Relay(int connection, const SignalSource& signals)
@@ -78,13 +84,9 @@ class Relay {
   void on_frame(Message type, int value) {
     if (type == Message::kExit) {
       exit_code_ = value;
-    } else if (type == Message::kRawMode) {
-      wants_raw_ = value != 0;
-      if (wants_raw_) {
-        mode_.make_raw();
-      } else {
-        mode_.restore();
-      }
+    } else if (type == Message::kTerminalMode) {
+      wanted_ = mode_of(value);
+      mode_.set(wanted_);
       tell(Message::kModeSet);
     } else if (type == Message::kReadInput) {
       reads_input_ = value != 0;
@@ -117,7 +119,7 @@ class Relay {
     if (exit_code_ >= 0) return;
     mode_.restore();
     stop_self();
-    if (wants_raw_) mode_.make_raw();
+    mode_.set(wanted_);
     tell(Message::kContinued);
     tell_size();
   }
@@ -165,7 +167,7 @@ class Relay {
   std::string held_;
   int exit_code_ = -1;
   int unseen_ = 0;
-  bool wants_raw_ = false;
+  TerminalMode::Mode wanted_ = TerminalMode::kLines;
   bool reads_input_ = false;
   bool is_paused_ = false;
 };

@@ -12,14 +12,22 @@ class TerminalMode {
   TerminalMode(const TerminalMode&) = delete;
   TerminalMode& operator=(const TerminalMode&) = delete;
 
-  /** Each key goes through as it is, Ctrl-C too. Stops with SIGTTOU in the background, as it must. */
-  void make_raw();
-  void restore();
-  bool is_raw() const { return is_raw_; }
+  enum Mode {
+    /** As it was. */
+    kLines,
+    /** Each key goes through as it is, Ctrl-C too. */
+    kKeys,
+    /** What is written goes through as well: another terminal has processed it. */
+    kRaw,
+  };
+
+  /** Stops with SIGTTOU in the background, as it must. */
+  void set(Mode mode);
+  void restore() { set(kLines); }
 
  private:
   termios before_ = {};
-  bool is_raw_ = false;
+  bool is_changed_ = false;
 };
 
 }  // namespace ocup

@@ -7,12 +7,18 @@ export type SignalName = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'SIGQUIT';
 /** Stops listening. */
 export type Unsubscribe = () => void;
 
+/**
+ * What a terminal does with keys: `lines` as it was; `keys` gives each through as it is, Ctrl-C too; `raw` gives
+ * through what is written as well, which another terminal has processed already.
+ */
+export type TerminalMode = 'lines' | 'keys' | 'raw';
+
 /** The terminal behind a standard stream. */
 export interface Terminal {
   size(): TerminalSize;
   onResize(listener: () => void): Unsubscribe;
-  /** Raw: each key goes through as it is, Ctrl-C too. Only standard input has it. Resolves when it is so. */
-  setRawMode(isRaw: boolean): Promise<void>;
+  /** Only standard input has it. Resolves when it is so. */
+  setMode(mode: TerminalMode): Promise<void>;
 }
 
 /** A standard stream, and its terminal where it is one. */

@@ -1,4 +1,5 @@
 import type { ReadStream, WriteStream } from 'node:tty';
+import { passOutputThrough } from '../native/standard-streams.ts';
 import type { CommandContext, SignalName, Terminal } from './context.ts';
 import { runCommand } from './program.ts';
 import { writeText } from './write-text.ts';
@@ -46,7 +47,7 @@ function outputTerminal(stream: WriteStream): Terminal {
       stream.on('resize', listener);
       return () => stream.off('resize', listener);
     },
-    setRawMode: () => Promise.resolve(),
+    setMode: () => Promise.resolve(),
   };
 }
 
@@ -55,8 +56,9 @@ function inputTerminal(stream: ReadStream, output: WriteStream): Terminal {
   const terminal = outputTerminal(output);
   return {
     ...terminal,
-    setRawMode(isRaw) {
-      stream.setRawMode(isRaw);
+    setMode(mode) {
+      stream.setRawMode(mode !== 'lines');
+      if (mode === 'raw') passOutputThrough(process.stdin.fd);
       return Promise.resolve();
     },
   };

@@ -47,7 +47,7 @@ export class Menu {
     this.input = input;
     this.output = output;
     this.options = options;
-    void input.setRawMode(true);
+    void input.setMode('keys');
     context.stdin.stream.on('data', this.onKeys);
     this.unsubscribe = output.onResize(() => this.place());
     this.write('\n\u001b[1A'); // room for the line, where the cursor is in the last one
@@ -72,7 +72,7 @@ export class Menu {
     this.unsubscribe();
     stream.off('data', this.onKeys);
     stream.pause();
-    void this.input.setRawMode(false);
+    void this.input.setMode('lines');
     if (this.row > 0) this.write(`\u001b7\u001b[r\u001b8${this.aside(this.row, '')}`);
   }
 

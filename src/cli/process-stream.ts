@@ -29,7 +29,7 @@ export async function relayProcess(
   context: CommandContext,
   options: RelayOptions,
 ): Promise<number> {
-  const undo: Unsubscribe[] = [];
+  const undo: (() => void | Promise<void>)[] = [];
   const detaching = { isDetached: false };
   const detach = (): void => {
     detaching.isDetached = true;
@@ -45,7 +45,7 @@ export async function relayProcess(
     if (detaching.isDetached) return 0;
     throw error;
   } finally {
-    for (const end of undo.reverse()) end();
+    for (const end of undo.reverse()) await end();
     stream.close();
   }
 }
@@ -71,7 +71,7 @@ function holdTerminal(
   stream: FrameStream,
   context: CommandContext,
   hasStdin: boolean,
-): Unsubscribe {
+): () => Promise<void> {
   const input = hasStdin ? context.stdin.terminal : undefined;
   const output = context.stdout.terminal ?? input;
   const sendSize = (): void => {
@@ -79,10 +79,11 @@ function holdTerminal(
   };
   sendSize();
   const unsubscribe = output?.onResize(sendSize);
-  void input?.setRawMode(true);
-  return () => {
+  void input?.setMode('raw');
+  return async () => {
     unsubscribe?.();
-    void input?.setRawMode(false);
+    // What is written from now on is for the mode that was.
+    await input?.setMode('lines');
   };
 }
 

@@ -22,7 +22,7 @@ export async function promptLine(
   const { stream } = context[options.to ?? 'stderr'];
   const echo = (text: string): void => void writeText(stream, text);
   // First the mode: what is typed at once at the question must not be seen.
-  await stdin.terminal?.setRawMode(true);
+  await stdin.terminal?.setMode('keys');
   echo(question);
   let rest = '';
   try {
@@ -50,7 +50,7 @@ export async function promptLine(
     }
     return line;
   } finally {
-    void stdin.terminal?.setRawMode(false);
+    void stdin.terminal?.setMode('lines');
     echo('\n');
     if (rest !== '') stdin.stream.unshift(Buffer.from(rest));
   }

@@ -71,6 +71,7 @@ export interface RawAddon {
   readonly CommandDoor: new (listening: number, listener: RawDoorListener) => RawCommandDoor;
   readonly StandardStream: new (fd: number, isOutput: boolean) => RawStandardStream;
   readonly listenUnix: (path: string) => number;
+  readonly passOutputThrough: (fd: number) => void;
   readonly spawnProcess: (
     path: string,
     args: readonly string[],

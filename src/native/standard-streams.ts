@@ -58,6 +58,15 @@ export function outputStream(fd: number, { ready }: OutputOptions): Writable {
   });
 }
 
+/**
+ * The terminal at `fd` leaves what is written to it as it is, until its mode is set again. Node.js has no mode for it.
+ *
+ * @throws the system error: `ENOTTY`, `EIO`
+ */
+export function passOutputThrough(fd: number): void {
+  loadAddon().passOutputThrough(fd);
+}
+
 function systemError(syscall: string, errno: number): Error {
   const [code = `E#${errno}`] =
     Object.entries(constants.errno).find(([, number]) => number === errno) ?? [];

@@ -108,7 +108,7 @@ class HandedCommand {
     return {
       size: () => this.size ?? first,
       onResize: (listener) => subscribe(this.resizes, listener),
-      setRawMode: (isRaw) => (isInput ? this.link.setRawMode(isRaw) : Promise.resolve()),
+      setMode: (mode) => (isInput ? this.link.setMode(mode) : Promise.resolve()),
     };
   }
 

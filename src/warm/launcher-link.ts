@@ -1,4 +1,5 @@
 import { Socket } from 'node:net';
+import type { TerminalMode } from '../cli/context.ts';
 import type { TerminalSize } from '../wire/protocol.ts';
 import {
   encodeMessage,
@@ -6,6 +7,7 @@ import {
   type Message,
   type MessageType,
   MessageSplitter,
+  MODE_NUMBER,
 } from './messages.ts';
 
 export interface LauncherListeners {
@@ -44,9 +46,9 @@ export class LauncherLink {
   }
 
   /** Resolves when the terminal is so, or nobody is there any more. */
-  setRawMode(isRaw: boolean): Promise<void> {
+  setMode(mode: TerminalMode): Promise<void> {
     if (this.isOver || this.socket.destroyed) return Promise.resolve();
-    this.send(MESSAGE.rawMode, isRaw ? 1 : 0);
+    this.send(MESSAGE.terminalMode, MODE_NUMBER[mode]);
     return new Promise((resolve) => this.modes.push(resolve));
   }
 

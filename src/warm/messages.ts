@@ -10,11 +10,14 @@ export const MESSAGE = {
   continued: 8,
   modeSet: 9,
   exit: 67,
-  rawMode: 68,
+  terminalMode: 68,
   readInput: 69,
   signalSeen: 70,
   paused: 71,
 } as const;
+
+/** What `terminalMode` carries. */
+export const MODE_NUMBER = { lines: 0, keys: 1, raw: 2 } as const;
 
 export type MessageType = (typeof MESSAGE)[keyof typeof MESSAGE];
 

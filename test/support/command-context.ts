@@ -55,7 +55,7 @@ export function testTerminal(columns: number, rows: number): Terminal {
   return {
     size: () => ({ columns, rows }),
     onResize: () => () => undefined,
-    setRawMode: () => Promise.resolve(),
+    setMode: () => Promise.resolve(),
   };
 }
 

@@ -69,4 +69,19 @@ describe('on a terminal', () => {
     const { stdout } = await home.succeed(['ps', '-a', '-q'], { cwd: folder });
     expect(stdout.trim().split('\n')).toHaveLength(1);
   });
+
+  test.each(['', 'OCUP_COLD=1 '])(
+    'what a container writes to its terminal reaches ours as it is, and ours is as before then: %s',
+    async (prefix) => {
+      await home.succeed(['up', '-d'], { cwd: folder });
+      // Down without going back to the left, as editors move: nobody but the container's terminal may add to it.
+      const draw = `stty -onlcr; printf 'a\\nb'; stty onlcr; echo`;
+      const line = `${prefix}${OCUP} exec web sh -c "${draw}"; ${OCUP} exec web nosuch; stty -a`;
+      const run = open(line);
+      await run.ended;
+      expect(run.output).toContain('a\nb\r\n');
+      expect(run.output).toMatch(/not found in \$PATH\r\n/);
+      expect(run.output).toMatch(/\sopost.* icanon/s);
+    },
+  );
 });
