@@ -41,3 +41,13 @@ export function option(flags: string, text: string): OptionDefinition {
 export function hiddenOption(flags: string, text: string): OptionDefinition {
   return { flags, text, isHidden: true };
 }
+
+/** `-f` and `--file`. */
+export function optionNames({ flags }: OptionDefinition): readonly string[] {
+  return Array.from(flags.matchAll(/--?[a-z][\w-]*/gi), ([name]) => name);
+}
+
+/** Whether a value must follow. */
+export function takesValue({ flags }: OptionDefinition): boolean {
+  return flags.includes('<');
+}

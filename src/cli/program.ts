@@ -4,6 +4,7 @@ import { isOcupError, OcupError } from '../base/errors.ts';
 import { COMMANDS } from './command-table.ts';
 import type { CommandDefinition, OptionDefinition } from './command.ts';
 import type { CommandContext } from './context.ts';
+import { toPlainFlags } from './flag-forms.ts';
 import { GLOBAL_OPTIONS, type GlobalOptions, parseGlobals } from './globals.ts';
 import { RawOptions } from './raw-options.ts';
 import { exitCodeOf, formatError } from './report-error.ts';
@@ -23,7 +24,7 @@ export async function runCommand(context: CommandContext): Promise<number> {
     outcome.run = run;
   });
   try {
-    await program.parseAsync([...context.argv], { from: 'user' });
+    await program.parseAsync([...toPlainFlags(context.argv, COMMANDS)], { from: 'user' });
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE_EXIT_CODE;
     await writeText(context.stderr.stream, formatError(error));

@@ -1,6 +1,7 @@
 import type { CommandDefinition, OptionDefinition } from '../command.ts';
 import { ANSI_MODES, GLOBAL_OPTIONS, PROGRESS_MODES } from '../globals.ts';
-import { type CommandLine, optionNames, readCommandLine } from './command-line.ts';
+import { optionNames } from '../command.ts';
+import { type CommandLine, readCommandLine } from './command-line.ts';
 
 /** A word that may come next, and what it is. */
 export interface Candidate {

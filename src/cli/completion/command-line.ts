@@ -1,4 +1,9 @@
-import type { CommandDefinition, OptionDefinition } from '../command.ts';
+import {
+  type CommandDefinition,
+  type OptionDefinition,
+  optionNames,
+  takesValue,
+} from '../command.ts';
 import { GLOBAL_OPTIONS } from '../globals.ts';
 
 /** A command line that is being typed. */
@@ -79,15 +84,6 @@ function findOption(
   return [...(command?.options ?? []), ...GLOBAL_OPTIONS].find((option) =>
     optionNames(option).includes(name),
   );
-}
-
-/** `-f` and `--file`. */
-export function optionNames({ flags }: OptionDefinition): readonly string[] {
-  return Array.from(flags.matchAll(/--?[a-z][\w-]*/gi), ([name]) => name);
-}
-
-function takesValue({ flags }: OptionDefinition): boolean {
-  return flags.includes('<');
 }
 
 function longName({ flags }: OptionDefinition): string {
