@@ -2,16 +2,18 @@ import type { ReadStream, WriteStream } from 'node:tty';
 import { passOutputThrough } from '../native/standard-streams.ts';
 import type { CommandContext, SignalName, Terminal } from './context.ts';
 import { runCommand } from './program.ts';
+import { workingDirOf } from './working-dir.ts';
 import { writeText } from './write-text.ts';
 
 const SIGNALS: readonly SignalName[] = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'];
 
 /** The context of this process: the only place that knows `process`. */
 function processContext(): CommandContext {
+  const environment = definedVariables(process.env);
   return {
     argv: process.argv.slice(2),
-    environment: definedVariables(process.env),
-    workingDir: process.cwd(),
+    environment,
+    workingDir: workingDirOf(process.cwd(), environment),
     stdin: {
       stream: process.stdin,
       terminal: process.stdin.isTTY ? inputTerminal(process.stdin, process.stdout) : undefined,

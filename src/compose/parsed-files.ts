@@ -41,7 +41,11 @@ export class ParsedFiles {
         return { kind: 'unreadable', reason: `open ${path}: no such file or directory` };
       return { kind: 'parsed', ...readOrRecall(path, text, this.problems) };
     } catch (error) {
-      return { kind: 'unreadable', reason: `cannot read ${path}: ${messageOf(error)}` };
+      const isFolder = error instanceof Error && 'code' in error && error.code === 'EISDIR';
+      const reason = isFolder
+        ? `read ${path}: is a directory`
+        : `cannot read ${path}: ${messageOf(error)}`;
+      return { kind: 'unreadable', reason };
     }
   }
 }

@@ -4,6 +4,7 @@ import { Readable, type Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import type { CommandContext, SignalName, Terminal, Unsubscribe } from '../cli/context.ts';
 import { runCommand } from '../cli/program.ts';
+import { workingDirOf } from '../cli/working-dir.ts';
 import type { HandedStreams } from '../native/command-door.ts';
 import { inputStream, outputStream } from '../native/standard-streams.ts';
 import type { TerminalSize } from '../wire/protocol.ts';
@@ -91,7 +92,7 @@ class HandedCommand {
     return {
       argv,
       environment,
-      workingDir,
+      workingDir: workingDirOf(workingDir, environment),
       stdin: { stream: this.stdin, terminal: terminal(stdin, true) },
       stdout: { stream: this.stdout, terminal: terminal(stdout) },
       stderr: { stream: this.stderr, terminal: terminal(stderr) },

@@ -56,6 +56,7 @@ async function runUp(session: Session, call: Call): Promise<number> {
   const startMs = timeNow();
   const project = await session.loadProject({ services: args });
   timeline.addWhole('load', startMs, []);
+  if (project.services.length === 0) throw nothingSelected(project);
   const options = parseUpOptions(session, call, project);
   if (session.globals.dryRun) {
     await printDryPlan(session, project, options);
@@ -116,6 +117,12 @@ function refuseCombinations(raw: RawOptions): void {
   if (raw.flag('force-recreate') && raw.flag('no-recreate')) {
     throw new OcupError('E_USAGE', '--force-recreate and --no-recreate cannot be combined');
   }
+}
+
+function nothingSelected({ disabledServices }: Project): OcupError {
+  const names = disabledServices.join(', ');
+  const hint = names === '' ? 'the project has none' : `enable a profile of ${names}, or name one`;
+  return new OcupError('E_USAGE', 'no service selected', { hint });
 }
 
 function parseUpOptions(
