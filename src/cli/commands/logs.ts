@@ -47,10 +47,13 @@ export const logsCommand: CommandDefinition = {
     const picked = pickServices(await session.containers(target.name), args, target).filter(
       (item) => !isOneOff(item) && (index === undefined || numberOf(item) === index),
     );
+    if (picked.length === 0 && index !== undefined) throw noReplica(args, index);
     if (picked.length === 0) return 0;
     const printer = new LogPrinter(context, {
       hasPrefix: !options.flag('no-log-prefix'),
       hasTimestamps: options.flag('timestamps'),
+      // All of it is what was asked for: `ocup logs web | grep …` finds errors, too.
+      hasErrorStream: false,
       format: options.flag('json')
         ? 'json'
         : (options.choice('format', ['text', 'json', 'json-file']) ?? 'text'),
@@ -84,6 +87,14 @@ export const logsCommand: CommandDefinition = {
     return 0;
   },
 };
+
+function noReplica(services: readonly string[], index: number): OcupError {
+  const names = services.map((name) => JSON.stringify(name)).join(', ');
+  const which = services.length === 0 ? 'the project' : `service ${names}`;
+  return new OcupError('E_CONTAINER_NOT_FOUND', `${which} has no container #${index}`, {
+    hint: 'see what there is: ocup ps -a',
+  });
+}
 
 /** @throws E_USAGE */
 function parsePattern(text: string | undefined): RegExp | undefined {

@@ -70,6 +70,7 @@ export async function runAttached(
   const printer = new LogPrinter(context, {
     hasPrefix: options.hasPrefix,
     hasTimestamps: options.hasTimestamps,
+    hasErrorStream: true,
     isColored: colored,
   });
   const ending = new Ending(session, options);

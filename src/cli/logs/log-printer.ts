@@ -13,6 +13,8 @@ export interface LogPrinterOptions {
   readonly hasPrefix: boolean;
   readonly isColored: boolean;
   readonly hasTimestamps: boolean;
+  /** Whether standard error of containers goes to ours, and not with the rest to standard output. */
+  readonly hasErrorStream: boolean;
   /** Lines as they are, or an object of JSON for each: ocup's own, or as Docker's json-file driver keeps it. */
   readonly format?: 'text' | 'json' | 'json-file';
   /** Only lines that it is found in. */
@@ -45,7 +47,7 @@ interface PrintedSource {
   readonly color: string;
 }
 
-/** Prints what containers write: their standard output to ours, their standard error to ours. */
+/** Prints what containers write, a line at a time. */
 export class LogPrinter {
   private readonly context: CommandContext;
   private readonly options: LogPrinterOptions;
@@ -132,14 +134,14 @@ export class LogPrinter {
   }
 
   private writeLine(line: LogLine): void {
-    const { pattern, format = 'text', hasTimestamps } = this.options;
+    const { pattern, format = 'text', hasTimestamps, hasErrorStream } = this.options;
     if (pattern !== undefined && !pattern.test(this.decode(line.text))) return;
     const { stdout, stderr } = this.context;
     if (format !== 'text') {
       this.write(stdout.stream, `${this.encode(JSON.stringify(this.toRecord(line, format)))}\n`);
       return;
     }
-    const { stream } = line.stream === 'stderr' ? stderr : stdout;
+    const { stream } = hasErrorStream && line.stream === 'stderr' ? stderr : stdout;
     const time = hasTimestamps ? `${line.time} ` : '';
     this.write(stream, `${this.prefix(line.id)}${time}${line.text}\n`);
   }
