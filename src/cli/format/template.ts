@@ -76,10 +76,11 @@ class RowTemplate {
   }
 
   header(list: ListFormat, rows: readonly Row[]): string {
-    const fields = [...Object.keys(rows[0] ?? {}), ...list.columns.map(({ field }) => field)];
+    const columns = list.columns.map(({ field }) => field);
+    const fields = [...Object.keys(rows[0] ?? {}), ...Object.keys(list.headers ?? {}), ...columns];
     const headers = Object.fromEntries(fields.map((field) => [field, headerOf(field, list)]));
-    const known = rows.length > 0 ? headers : anyField(headers);
-    const data = Object.assign(known, { Label: (key: unknown) => fieldText(key) });
+    const known = { ...headers, Label: (key: unknown) => fieldText(key) };
+    const data = rows.length > 0 ? known : anyField(known);
     return this.render(data, rows[0], HEADER_FUNCTIONS);
   }
 
@@ -103,9 +104,9 @@ class RowTemplate {
 }
 
 /** Without a row nobody knows which fields there are. */
-function anyField(headers: Readonly<Record<string, string>>): object {
+function anyField(known: Readonly<Record<string, unknown>>): object {
   return new Proxy(
-    { ...headers },
+    { ...known },
     {
       getOwnPropertyDescriptor: (target, key) =>
         Reflect.getOwnPropertyDescriptor(target, key) ?? {

@@ -1,3 +1,4 @@
+docker compose ps --format 'table {{.ID}}\t{{.Name}}'
 docker compose up -d --wait
 docker compose ps --format json | sed 's/}{/}\n{/g' | grep -o '"Service":"[a-z]*"'
 docker compose ps --format json db | tr ',' '\n' | grep -o '"\(State\|Health\|ExitCode\|Project\|Name\)":[^,}]*' | sort

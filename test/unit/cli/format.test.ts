@@ -120,6 +120,11 @@ describe('formatRows', () => {
     );
   });
 
+  test('a table without rows has headers, too', () => {
+    expect(formatRows([], 'table {{.ID}}\t{{.Other}}', list)).toBe('CONTAINER ID   OTHER\n');
+    expect(formatRows([], 'table {{.Label "a"}}', list)).toBe('a\n');
+  });
+
   test.each(['{{.Nmae}}', '{{.Name', '{{range .Name}}', '{{}}'])(
     'template %s is an error, not an empty line',
     (template) => {
