@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Mount } from '../model/container.ts';
 import type { Json, JsonObject } from '../model/project.ts';
-import { isList, isObject } from './fields.ts';
+import { isList, isObject, objectAt } from './fields.ts';
 
 /** What may change without a container having to be made anew. */
 const IGNORED = new Set([
@@ -34,6 +34,8 @@ export function configHash(
     if (Object.keys(others).length > 0) relevant['deploy'] = others;
     else delete relevant['deploy'];
   }
+  const own = ownSettings(service);
+  if (own !== undefined) relevant['x-ocup'] = own;
   const contents = mounts.flatMap((mount) =>
     mount.kind === 'file' ? [`${mount.target}\0${mount.content}`] : [],
   );
@@ -43,6 +45,14 @@ export function configHash(
     ...(inputs === undefined ? [] : [inputs]),
   ]);
   return createHash('sha256').update(text).digest('hex');
+}
+
+/** What `x-ocup` says of the probe. @see to-ready.ts */
+function ownSettings(service: JsonObject): JsonObject | undefined {
+  const own = objectAt(service, 'x-ocup');
+  const { ready, strict } = own ?? {};
+  if (ready === undefined && strict === undefined) return undefined;
+  return { ready: ready ?? null, strict: strict ?? null };
 }
 
 function sorted(value: Json): Json {

@@ -37,8 +37,8 @@ export interface DecisionInput {
   readonly options: UpOptions;
   /** In dependency order. */
   readonly services: readonly Service[];
-  /** Names of networks that are made anew. */
-  readonly changedNetworks: ReadonlySet<string>;
+  /** Networks that are made anew, by name, and which of their keys have changed. */
+  readonly changedNetworks: ReadonlyMap<string, readonly string[]>;
   /** `imageKey`s that are pulled as part of the plan. */
   readonly pulling: ReadonlySet<string>;
 }
@@ -142,7 +142,12 @@ function decideExisting(
     return { verdict: { kind: 'restart', old }, cause: restart.join('; '), name };
   }
   if (old.state === 'paused') return { verdict: { kind: 'unpause', old }, cause: 'paused', name };
-  if (old.state === 'running' || old.state === 'restarting') {
+  if (old.state === 'restarting') {
+    const code = old.exit?.code;
+    const cause = `about to be started again${code === undefined ? '' : ` after code ${code}`}`;
+    return { verdict: { kind: 'keep', old }, cause, name };
+  }
+  if (old.state === 'running') {
     return { verdict: { kind: 'keep', old }, cause: keepCause(input, service), name };
   }
   if (service.once !== undefined && old.state === 'exited' && old.exit?.code === 0) {
@@ -169,9 +174,10 @@ function replaceCauses(input: DecisionInput, service: Service, old: Container): 
   return [
     ...configCauses(service, old),
     ...imageCauses(input, service, old),
-    ...networksOf(service)
-      .filter((name) => input.changedNetworks.has(name))
-      .map((name) => `network ${name} config changed`),
+    ...networksOf(service).flatMap((name) => {
+      const keys = input.changedNetworks.get(name);
+      return keys === undefined ? [] : [`network ${name} config changed: ${keys.join(', ')}`];
+    }),
   ];
 }
 

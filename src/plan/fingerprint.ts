@@ -11,8 +11,11 @@ const WITHOUT_EFFECT = [
   'develop',
   'profiles',
   'pull_policy',
+  'pull_refresh_after',
   'scale',
 ];
+/** Keys of `x-ocup` that a container is made from; other extensions say nothing of it. */
+const OWN_KEYS = ['x-ocup.ready', 'x-ocup.strict'];
 
 /** `path → hash` for each key of a service; maps are entered, lists are one value. */
 export type Fingerprint = Readonly<Record<string, string>>;
@@ -24,11 +27,17 @@ export function fingerprint(canonical: JsonObject): Fingerprint {
   return hashes;
 }
 
-/** That of a service, with what it works on. */
-export function serviceFingerprint({ canonical, once }: Service): Fingerprint {
+/** That of a service, with what it works on and the content of its files that the project has. */
+export function serviceFingerprint({ canonical, container, once }: Service): Fingerprint {
+  const contents = container.mounts.flatMap((mount): [string, string][] =>
+    mount.kind === 'file' ? [[`content of ${mount.target}`, shortHash(mount.content)]] : [],
+  );
   const inputs = once?.inputs;
-  const own = fingerprint(canonical);
-  return inputs === undefined ? own : { ...own, 'x-ocup.once.inputs': shortHash(inputs) };
+  return {
+    ...fingerprint(canonical),
+    ...Object.fromEntries(contents),
+    ...(inputs !== undefined && { 'x-ocup.once.inputs': shortHash(inputs) }),
+  };
 }
 
 /** A fingerprint as a label holds it. */
@@ -59,10 +68,15 @@ export function changedKeys(before: Fingerprint, now: Fingerprint): string[] {
 function* leaves(value: JsonObject, prefix: string): Generator<[string, Json]> {
   for (const [key, child] of Object.entries(value)) {
     const path = prefix === '' ? key : `${prefix}.${key}`;
-    if (WITHOUT_EFFECT.includes(path)) continue;
+    if (WITHOUT_EFFECT.includes(path) || isWithoutMeaning(path)) continue;
     if (isJsonObject(child) && Object.keys(child).length > 0) yield* leaves(child, path);
     else yield [path, child];
   }
+}
+
+function isWithoutMeaning(path: string): boolean {
+  if (!path.startsWith('x-') || path === 'x-ocup') return false;
+  return !OWN_KEYS.some((key) => path === key || path.startsWith(`${key}.`));
 }
 
 function isJsonObject(value: Json): value is JsonObject {

@@ -12,7 +12,7 @@ import type { UpOptions } from './up-options.ts';
 export interface ContainerPlanInput {
   readonly options: UpOptions;
   /** Networks that are removed and made again between the replacements and the starts. */
-  readonly changedNetworks: ReadonlySet<string>;
+  readonly changedNetworks: ReadonlyMap<string, readonly string[]>;
   /** Ids of pulls and of networks and volumes that are made. */
   readonly made: ReadonlySet<ActionId>;
   /** What goes: it may hold a name or a port that what comes needs. */
@@ -95,7 +95,8 @@ function holdsName(removal: PlannedAction, name: string): boolean {
 }
 
 function isMade(id: ActionId, input: ContainerPlanInput): boolean {
-  return input.made.has(id) || [...input.changedNetworks].some((n) => id === `network.create ${n}`);
+  const names = [...input.changedNetworks.keys()];
+  return input.made.has(id) || names.some((name) => id === `network.create ${name}`);
 }
 
 function replaceAction(decision: ServiceDecision, replica: Replica, known: Known): PlannedAction[] {

@@ -1,14 +1,21 @@
 import { OcupError } from '../base/errors.ts';
-import type { AddressPool, NetworkConfig, VolumeConfig } from '../model/network.ts';
-import type { Project, ProjectNetwork, Service } from '../model/project.ts';
+import type { NetworkConfig, VolumeConfig } from '../model/network.ts';
+import type { Project, Service } from '../model/project.ts';
 import type { PlannedAction } from './action.ts';
 import type { ObservedState } from './observed.ts';
+import { changedNetworkKeys, changedVolumeKeys } from './resource-changes.ts';
 
 /** The networks that `services` use and what is to be done about them. */
 export interface NetworkPlan {
   readonly creates: readonly PlannedAction[];
-  /** Names of networks that are there but differ from what the project says. */
-  readonly diverged: readonly ProjectNetwork[];
+  /** Networks that are there but differ from what the project says. */
+  readonly diverged: readonly DivergedNetwork[];
+}
+
+export interface DivergedNetwork {
+  readonly config: NetworkConfig;
+  /** What has changed of it: at least one. */
+  readonly keys: readonly string[];
 }
 
 /** @throws E_NETWORK_NOT_FOUND for an external network that is not there */
@@ -19,7 +26,7 @@ export function planNetworks(
 ): NetworkPlan {
   const used = new Set(services.flatMap(networksOf));
   const creates: PlannedAction[] = [];
-  const diverged: ProjectNetwork[] = [];
+  const diverged: DivergedNetwork[] = [];
   for (const network of project.networks) {
     const { name } = network.config;
     if (!used.has(name)) continue;
@@ -28,8 +35,9 @@ export function planNetworks(
       if (found === undefined) throw externalNetworkMissing(name);
     } else if (found === undefined) {
       creates.push(createNetwork(network.config, 'not there yet'));
-    } else if (differs(networkEssence(found.config), networkEssence(network.config))) {
-      diverged.push(network);
+    } else {
+      const keys = changedNetworkKeys(found.config, network.config);
+      if (keys.length > 0) diverged.push({ config: network.config, keys });
     }
   }
   return { creates, diverged };
@@ -74,9 +82,11 @@ export function planVolumes(
       if (found === undefined) throw externalVolumeMissing(name);
     } else if (found === undefined) {
       creates.push(createVolume(volume.config));
-    } else if (differs(volumeEssence(found.config), volumeEssence(volume.config))) {
+    } else {
+      const keys = changedVolumeKeys(found.config, volume.config);
+      if (keys.length === 0) continue;
       warnings.push(
-        `volume "${name}" exists but differs from its configuration; it is used as it is, to keep its data`,
+        `volume "${name}" exists but differs from its configuration (${keys.join(', ')}); it is used as it is, to keep its data`,
       );
     }
   }
@@ -93,35 +103,6 @@ export function volumesOf(service: Service): string[] {
   return service.container.mounts.flatMap((mount) =>
     mount.kind === 'volume' && mount.volume !== undefined ? [mount.volume] : [],
   );
-}
-
-/** What cannot be changed while a network exists. */
-function networkEssence(config: NetworkConfig): unknown {
-  const { driver, driverOptions, isInternal, hasIpv6, pools } = config;
-  return {
-    driver,
-    driverOptions: sorted(driverOptions),
-    isInternal,
-    hasIpv6,
-    pools: pools.map(poolEssence),
-  };
-}
-
-function poolEssence(pool: AddressPool): unknown {
-  const { subnet, gateway, ipRange, auxAddresses } = pool;
-  return [subnet, gateway, ipRange, sorted(auxAddresses)];
-}
-
-function volumeEssence(config: VolumeConfig): unknown {
-  return { driver: config.driver, driverOptions: sorted(config.driverOptions) };
-}
-
-function sorted(options: Readonly<Record<string, string>>): [string, string][] {
-  return Object.entries(options).sort(([a], [b]) => (a < b ? -1 : 1));
-}
-
-function differs(a: unknown, b: unknown): boolean {
-  return JSON.stringify(a) !== JSON.stringify(b);
 }
 
 function externalNetworkMissing(name: string): OcupError {

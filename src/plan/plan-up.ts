@@ -1,13 +1,18 @@
 import type { Container } from '../model/container.ts';
 import type { Project, Service } from '../model/project.ts';
-import { type ActionId, after, type Edge, type Plan, type PlannedAction } from './action.ts';
+import { type ActionId, after, type Plan, type PlannedAction } from './action.ts';
 import { decideContainers } from './decide.ts';
 import { isOfHook, isOneOff, serviceOf } from './names.ts';
 import { imageKey, type ObservedState } from './observed.ts';
 import { containerActions } from './plan-containers.ts';
 import { inEdgeOrder } from './order.ts';
 import { planPulls } from './plan-images.ts';
-import { createNetwork, planNetworks, planVolumes } from './plan-resources.ts';
+import {
+  createNetwork,
+  type DivergedNetwork,
+  planNetworks,
+  planVolumes,
+} from './plan-resources.ts';
 import { selectServices } from './selection.ts';
 import { isAlive, removeActions } from './plan-stop.ts';
 import type { UpOptions } from './up-options.ts';
@@ -35,12 +40,14 @@ export function planUp(project: Project, observed: ObservedState, options: UpOpt
       leaving: new Set([...services.map((service) => service.name), ...removed.map(serviceOf)]),
     },
   );
+  const remade = diverged.filter((item) => changed.networks.includes(item.config.name));
+  const changedNetworks = new Map(remade.map(({ config, keys }) => [config.name, keys]));
   const decisions = decideContainers({
     project,
     observed,
     options,
     services,
-    changedNetworks: new Set(changed.networks),
+    changedNetworks,
     pulling: new Set(pulls.flatMap(pullKey)),
   });
   const removals = [
@@ -54,7 +61,7 @@ export function planUp(project: Project, observed: ObservedState, options: UpOpt
   const removal = removeActions(removals, { timeoutMs: options.timeoutMs, volumes: false });
   const containers = containerActions(decisions, {
     options,
-    changedNetworks: new Set(changed.networks),
+    changedNetworks,
     made: new Set([...networks.creates, ...volumes.creates, ...pulls].map((item) => item.id)),
     removals: removal,
   });
@@ -67,14 +74,12 @@ export function planUp(project: Project, observed: ObservedState, options: UpOpt
       ...removal,
       ...containers.creates,
       ...containers.replaces,
-      ...diverged
-        .filter((item) => changed.networks.includes(item.config.name))
-        .flatMap(({ config }) =>
-          remakeNetwork(createNetwork(config, 'config changed'), config.name, [
-            ...removal.map((item) => item.id),
-            ...containers.replaces.map((item) => item.id),
-          ]),
-        ),
+      ...remade.flatMap((network) =>
+        remakeNetwork(network, [
+          ...removal.map((item) => item.id),
+          ...containers.replaces.map((item) => item.id),
+        ]),
+      ),
       ...containers.starts,
     ]),
     warnings: [
@@ -166,14 +171,14 @@ function isAttached(container: Container, network: string): boolean {
 }
 
 function remakeNetwork(
-  create: PlannedAction,
-  name: string,
+  { config, keys }: DivergedNetwork,
   before: readonly ActionId[],
 ): PlannedAction[] {
+  const { name } = config;
+  const cause = `config changed: ${keys.join(', ')}`;
   const removeId = `network.remove ${name}`;
-  const edges: Edge[] = before.map(after);
   return [
-    { kind: 'network.remove', id: removeId, name, cause: 'config changed', dependsOn: edges },
-    { ...create, dependsOn: [after(removeId)] },
+    { kind: 'network.remove', id: removeId, name, cause, dependsOn: before.map(after) },
+    { ...createNetwork(config, cause), dependsOn: [after(removeId)] },
   ];
 }

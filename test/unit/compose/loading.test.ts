@@ -291,6 +291,7 @@ describe('configHash', () => {
     ['profiles', { profiles: ['p'] }],
     ['pull_policy', { pull_policy: 'always' }],
     ['build', { build: { context: '.' } }],
+    ['x-ocup.once', { 'x-ocup': { once: true } }],
   ])('must not change with %s', (_, change) => {
     expect(configHash({ ...service, ...change })).toBe(configHash(service));
   });
@@ -299,6 +300,8 @@ describe('configHash', () => {
     const hash = configHash(service);
     expect(hash).toMatch(/^[0-9a-f]{64}$/);
     expect(configHash({ ...service, environment: { A: '2' } })).not.toBe(hash);
+    expect(configHash({ ...service, 'x-ocup': { ready: { tcp: 80 } } })).not.toBe(hash);
+    expect(configHash({ ...service, 'x-ocup': { strict: true } })).not.toBe(hash);
     const file = { kind: 'file', target: '/s', content: 'a', mode: 0o444, uid: 0, gid: 0 } as const;
     expect(configHash(service, [file])).not.toBe(configHash(service, [{ ...file, content: 'b' }]));
   });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { isOcupError } from '../../../src/base/errors.ts';
+import { UNKNOWN_EXIT } from '../../../src/model/container.ts';
 import { LABEL } from '../../../src/model/labels.ts';
 import type { Project, Service } from '../../../src/model/project.ts';
 import { hasChanges, type Plan } from '../../../src/plan/action.ts';
@@ -79,6 +80,16 @@ function causeOf(of: Plan, id: string): string | undefined {
 }
 
 describe('planUp', () => {
+  test('tells a container that is between two starts from one that runs', () => {
+    const before = upState();
+    const containers = before.containers.map((item) =>
+      container({ ...item, state: 'restarting', exit: { ...UNKNOWN_EXIT, code: 4, at: '' } }),
+    );
+    expect(causeOf(plan(app, { ...before, containers }), 'container.keep app-db-1')).toBe(
+      'about to be started again after code 4',
+    );
+  });
+
   test('has nothing to do when all runs as the project says', () => {
     const again = plan(app, upState());
     expect(hasChanges(again)).toBe(false);
@@ -325,7 +336,7 @@ describe('networks and volumes', () => {
     const after = plan(internal, before);
     expect(ids(after, 'network.remove')).toEqual(['network.remove app_default']);
     expect(causeOf(after, 'container.replace app-cache-1')).toBe(
-      'network app_default config changed',
+      'network app_default config changed: internal',
     );
     const state = carryOut(after, before, registryOf(app));
     expect(hasChanges(plan(internal, state))).toBe(false);
