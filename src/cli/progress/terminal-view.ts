@@ -61,6 +61,11 @@ export function terminalView(options: TerminalViewOptions): ProgressView {
   };
 }
 
+/** What was said of an earlier step of a container. */
+function reasonOf(event: ProgressEvent | undefined): string | undefined {
+  return event?.id.startsWith('Container ') === true ? event.details : undefined;
+}
+
 function addEvent(rows: Map<string, ProgressRow>, event: ProgressEvent, nowMs: number): void {
   if (event.parentId !== undefined) {
     const parent = rows.get(event.parentId);
@@ -71,7 +76,8 @@ function addEvent(rows: Map<string, ProgressRow>, event: ProgressEvent, nowMs: n
   }
   const old = rows.get(event.id);
   rows.set(event.id, {
-    event,
+    // Why a container is replaced, or how it ended, is still to be read once the next step is done.
+    event: { ...event, details: event.details ?? reasonOf(old?.event) },
     beganMs: old === undefined ? nowMs : old.beganMs,
     endedMs: event.status === 'working' ? undefined : nowMs,
     parts: old?.parts ?? new Map<string, ProgressEvent>(),

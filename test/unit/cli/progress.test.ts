@@ -72,6 +72,24 @@ describe('progress', () => {
     expect(lines[4]).toMatchObject({ status: 'Error', details: 'no such file' });
   });
 
+  test('on a terminal a container keeps the cause of what was done to it', () => {
+    let text = '';
+    const view = terminalView({
+      operation: 'up',
+      write: (part) => (text += part),
+      terminal: testTerminal(60, 24),
+      isColored: false,
+      now: () => 0,
+    });
+    const event = { id: 'Container app-web-1', status: 'working' } as const;
+    view.show({ ...event, text: 'Recreate', details: 'environment.FOO' });
+    view.show({ ...event, text: 'Starting' });
+    view.show({ ...event, status: 'done', text: 'Started' });
+    view.end();
+    const last = text.slice(text.lastIndexOf('[+]'));
+    expect(last).toContain('✔ Container app-web-1  Started  environment.FOO');
+  });
+
   test('on a terminal the last picture stays, and the cursor comes back', () => {
     const text = shown((write) =>
       terminalView({
