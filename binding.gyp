@@ -47,6 +47,7 @@
       'native/runtime/log.cc',
       'native/runtime/net_devices.cc',
       'native/runtime/outer_mounts.cc',
+      'native/runtime/program_file.cc',
       'native/runtime/ps.cc',
       'native/runtime/resource_changes.cc',
       'native/runtime/rtnetlink.cc',

@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "base/process.h"
 #include "runtime/identity.h"
+#include "runtime/program_file.h"
 #include "runtime/terminal.h"
 
 namespace ocup {
@@ -173,6 +174,7 @@ void execute(const Launch& launch, const std::string& program, const Channel& ch
   // Everything is allocated before the filter, which may not allow what allocation needs.
   std::vector<char*> args = exec_list(process.args);
   std::vector<char*> env = exec_list(process.env);
+  const std::string head = read_program_head(program);
   if (process.no_new_privileges && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
     throw SysError(errno, "prctl", "PR_SET_NO_NEW_PRIVS");
   }
@@ -185,7 +187,9 @@ void execute(const Launch& launch, const std::string& program, const Channel& ch
   }
   if (launch.keeps_sys_admin()) drop_sys_admin(process);
   ::execve(program.c_str(), args.data(), env.data());
-  throw UserError("exec " + program + ": " + lower_text(errno));
+  const int error = errno;
+  throw UserError("exec " + program + ": " + lower_text(error) +
+                  describe_unfit_program(head, error));
 }
 
 void close_all_but(std::vector<int> kept, const Launch& launch) {

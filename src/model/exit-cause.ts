@@ -35,15 +35,29 @@ function unseen(exit: Exit): ExitCause {
 
 /** What the kernel says of an executable it cannot run. @see execve(2) ENOEXEC */
 const WRONG_FORMAT = /exec format error/i;
+/** Where it was built for another processor, the runtime says which. */
+const WRONG_ARCHITECTURE = /exec format error: it is built for/i;
+const WITHOUT_INTERPRETER = /its interpreter .* is not there/i;
+const PORT_TAKEN = /port is already allocated/i;
 
 function notStarted({ code }: Exit, reason: string): ExitCause {
   const cause = { isExpected: false, sentence: reason };
+  if (WRONG_ARCHITECTURE.test(reason)) {
+    return { ...cause, short: 'wrong architecture', hint: 'look at platform:, and at the image' };
+  }
   if (WRONG_FORMAT.test(reason)) {
-    return {
-      ...cause,
-      short: 'wrong architecture',
-      hint: 'its command is built for another processor, or is a script without #!: look at platform:, and at the image',
-    };
+    const hint =
+      'it is no program for this processor: look at platform:; a script begins with #!/bin/sh or the like';
+    return { ...cause, short: 'exec format error', hint };
+  }
+  if (WITHOUT_INTERPRETER.test(reason)) {
+    const hint = reason.includes('\\r"')
+      ? 'its lines end as on Windows: save it with line feeds alone'
+      : 'take an image that has it, or a program that needs none';
+    return { ...cause, short: 'interpreter not found', hint };
+  }
+  if (PORT_TAKEN.test(reason)) {
+    return { ...cause, short: 'port taken', hint: 'stop what holds it, or publish another port' };
   }
   if (code === 127) {
     return {
@@ -148,7 +162,7 @@ const CODES: Readonly<Record<number, string>> = {
   1: 'it failed (1: any error)',
   2: 'it failed (2: often a wrong command line)',
   126: 'its shell could not run the command: not executable (126)',
-  127: 'its shell found no such command (127)',
+  127: 'its shell, or its init, found no such command (127)',
   255: 'it failed (255: out of range, or any error)',
 };
 const FIRST_SIGNAL_CODE = 128;

@@ -187,9 +187,9 @@ export class PublishedPorts {
     const errno = findErrno(error);
     if (errno === 'EADDRINUSE') {
       const holder = await this.describeHolder(binding.protocol, hostPort);
-      const whom = holder === undefined ? 'what holds it' : `${holder}, which holds it`;
-      return new OcupError('E_NETWORK_PORT_TAKEN', `${failed}: port is already allocated`, {
-        hint: `Stop ${whom}, or publish another port than ${hostPort}.`,
+      const whom = holder === undefined ? '' : `: ${holder} holds it`;
+      return new OcupError('E_NETWORK_PORT_TAKEN', `${failed}: port is already allocated${whom}`, {
+        hint: `Stop ${holder ?? 'what holds it'}, or publish another port than ${hostPort}.`,
         details: { hostPort, protocol: binding.protocol, holder },
         cause: error,
       });

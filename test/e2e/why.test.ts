@@ -92,7 +92,7 @@ describe('why', () => {
   test('a command that is not there is told as such', async () => {
     const { code } = await home.run(['up', '-d', 'missing'], { cwd: project });
     expect(code).toBe(1);
-    expect(await why('missing')).toMatch(/did not start .* code 127: command not found/);
+    expect(await why('missing')).toMatch(/could not be started .* code 127: command not found/);
   });
 
   test('a system call that the profile kills for is told', async () => {

@@ -97,7 +97,8 @@ function ofEnded(container: Container, nowMs: number): Words {
   const ago = formatAgo(exit.at, nowMs);
   const code = exit.code === undefined ? 'an unknown code' : `code ${exit.code}`;
   const why = cause.short === code ? '' : `: ${cause.short}`;
-  const verb = exit.pid === undefined && exit.reason !== undefined ? 'did not start' : 'ended';
+  const verb =
+    exit.pid === undefined && exit.reason !== undefined ? 'could not be started' : 'ended';
   const again = state === 'restarting' ? ', and is about to be started again' : '';
   return {
     headline: `${config.name} ${verb} ${lowerFirst(ago)} with ${code}${why}${again}`,

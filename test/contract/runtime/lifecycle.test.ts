@@ -222,6 +222,29 @@ describeContract('life cycle', (must) => {
   );
 
   must(
+    'a program that the kernel cannot run is told with what it lacks',
+    async (lab) => {
+      const arm = Buffer.alloc(64);
+      arm.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
+      arm[18] = 0xb7;
+      for (const [content, text] of [
+        ['#!/bin/nosuch -x\n', 'its interpreter \\"/bin/nosuch\\" is not there'],
+        ['#!/bin/sh\r\n', 'its interpreter \\"/bin/sh\\\\r\\" is not there'],
+        [arm, 'exec format error: it is built for aarch64 (arm64)'],
+        ['words', 'exec /tmp/program: exec format error"'],
+      ] as const) {
+        const bundle = lab.bundle();
+        writeFileSync(join(bundle.rootfs, 'tmp/program'), content, { mode: 0o755 });
+        bundle.spec.process.args = ['/tmp/program'];
+        const outcome = await lab.run(bundle);
+        expect(outcome.code).toBe(1);
+        expect(outcome.stderr).toContain(text);
+      }
+    },
+    { except: { runc: 'it says what the kernel says', crun: 'it says what the kernel says' } },
+  );
+
+  must(
     'errors go to the log as JSON lines',
     async (lab) => {
       const log = join(lab.folder, 'log.json');

@@ -105,7 +105,9 @@ describe('a published port', () => {
     const request = connectRequest(container, 'web', ['web'], { ports: [portBinding(8080, 80)] });
     await expect(supervisor.networks('connect', request)).rejects.toMatchObject({
       code: 'E_NETWORK_PORT_TAKEN',
-      message: expect.stringContaining('Bind for 0.0.0.0:8080 failed: port is already allocated'),
+      message: expect.stringMatching(
+        `Bind for 0.0.0.0:8080 failed: port is already allocated: .* \\(pid ${lab.host.pid}\\) holds it`,
+      ),
       hint: expect.stringContaining(`(pid ${lab.host.pid})`),
     });
     expect(await lab.host.call('linkNames')).toEqual(before);

@@ -72,13 +72,45 @@ describe('explainExit', () => {
     ],
     [
       'another processor',
-      { pid: undefined, code: 126, reason: 'exec /x: exec format error' },
+      { pid: undefined, code: 128, reason: 'exec /x: exec format error: it is built for arm' },
       'wrong architecture',
+      false,
+    ],
+    [
+      'a script without its first line',
+      { pid: undefined, code: 128, reason: 'exec /x: exec format error' },
+      'exec format error',
+      false,
+    ],
+    [
+      'a program without its interpreter',
+      {
+        pid: undefined,
+        code: 128,
+        reason: 'exec /x: no such file or directory: its interpreter "/bin/y" is not there',
+      },
+      'interpreter not found',
+      false,
+    ],
+    [
+      'a port that is taken',
+      {
+        pid: undefined,
+        code: 128,
+        reason: 'Bind for 0.0.0.0:80 failed: port is already allocated: nc (pid 7) holds it',
+      },
+      'port taken',
       false,
     ],
     ['nothing', { code: undefined, reason: 'its shim was killed' }, 'unseen', false],
   ])('tells %s', (_name, facts, short, isExpected) => {
     expect(explainExit(exitOf(facts))).toMatchObject({ short, isExpected });
+  });
+
+  test('tells a script that was written on Windows from one without its interpreter', () => {
+    const reason = 'exec /x: no such file or directory: its interpreter "/bin/sh\\r" is not there';
+    const { hint } = explainExit(exitOf({ pid: undefined, code: 128, reason }));
+    expect(hint).toContain('as on Windows');
   });
 
   test('names limit and peak of memory', () => {
