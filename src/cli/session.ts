@@ -161,7 +161,7 @@ export function getRunning(
   );
   if (found !== undefined) return found;
   const which = index === undefined ? '' : ` container #${index}`;
-  throw new OcupError('E_CONTAINER_STATE', `service "${service}"${which} is not running`, {
+  throw new OcupError('E_CONTAINER_STATE', `service "${service}" is not running${which}`, {
     hint: `start it: ocup up -d ${service}`,
   });
 }

@@ -63,6 +63,7 @@ export const SUPPORT: Readonly<Record<string, Support>> = {
     'json-file',
     'local',
     'journald',
+    'none',
   ),
   'services.*.models': later,
   'services.*.networks.*.driver_opts': later,

@@ -24,6 +24,7 @@ import {
 } from './fields.ts';
 import { findRange } from './port-spec.ts';
 import { toHooks } from './to-hooks.ts';
+import { toLogging } from './to-logging.ts';
 import { toMounts } from './to-mounts.ts';
 import { toReadiness } from './to-ready.ts';
 import { toNamespaceMode, toNetworkMode } from './to-network-mode.ts';
@@ -59,7 +60,7 @@ export function toContainer(
     stopGraceMs: durationMsAt(service, 'stop_grace_period'),
     restart: toRestart(service, name, conversion),
     healthcheck: toHealthcheck(service, name, conversion),
-    logging: toLogging(service),
+    logging: toLogging(service, name, conversion),
     runtime: textAt(service, 'runtime'),
     hooks: toHooks(service),
   };
@@ -291,15 +292,6 @@ function toResources(service: JsonObject): Resources {
     cpuset: textAt(service, 'cpuset'),
     pidsLimit: numberAt(service, 'pids_limit') ?? numberAt(limits, 'pids'),
     blkioWeight: numberAt(objectAt(service, 'blkio_config'), 'weight'),
-  };
-}
-
-function toLogging(service: JsonObject): ContainerConfig['logging'] {
-  const logging = objectAt(service, 'logging');
-  if (logging === undefined) return undefined;
-  return {
-    driver: textAt(logging, 'driver') ?? 'json-file',
-    options: mappingAt(logging, 'options'),
   };
 }
 

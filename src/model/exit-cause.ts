@@ -165,6 +165,10 @@ const CODES: Readonly<Record<number, string>> = {
   127: 'its shell, or its init, found no such command (127)',
   255: 'it failed (255: out of range, or any error)',
 };
+const SHELL_CODES: Readonly<Record<number, string>> = {
+  126: 'command not executable',
+  127: 'command not found',
+};
 const FIRST_SIGNAL_CODE = 128;
 const LAST_SIGNAL_CODE = FIRST_SIGNAL_CODE + 64;
 
@@ -195,7 +199,7 @@ function byCode(code: number): ExitCause {
   }
   return {
     ...cause,
-    short: `code ${code}`,
+    short: SHELL_CODES[code] ?? `code ${code}`,
     sentence: CODES[code] ?? `it failed with code ${code}`,
   };
 }

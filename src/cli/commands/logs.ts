@@ -1,5 +1,6 @@
 import { isOcupError, messageOf, OcupError } from '../../base/errors.ts';
-import { isOneOff, numberOf } from '../../plan/names.ts';
+import type { Container } from '../../model/container.ts';
+import { isOneOff, numberOf, serviceOf } from '../../plan/names.ts';
 import { type CommandDefinition, option } from '../command.ts';
 import { followLogs } from '../logs/follow-logs.ts';
 import { LogPrinter, toLogSource } from '../logs/log-printer.ts';
@@ -47,7 +48,10 @@ export const logsCommand: CommandDefinition = {
     const picked = pickServices(await session.containers(target.name), args, target).filter(
       (item) => !isOneOff(item) && (index === undefined || numberOf(item) === index),
     );
-    if (picked.length === 0 && index !== undefined) throw noReplica(args, index);
+    if (index !== undefined) requireReplicas(picked, args, index);
+    for (const { config } of picked.filter(keepsNothing)) {
+      session.warn(`${config.name} keeps no log: its logging driver is none`);
+    }
     if (picked.length === 0) return 0;
     const printer = new LogPrinter(context, {
       hasPrefix: !options.flag('no-log-prefix'),
@@ -88,12 +92,22 @@ export const logsCommand: CommandDefinition = {
   },
 };
 
-function noReplica(services: readonly string[], index: number): OcupError {
-  const names = services.map((name) => JSON.stringify(name)).join(', ');
-  const which = services.length === 0 ? 'the project' : `service ${names}`;
-  return new OcupError('E_CONTAINER_NOT_FOUND', `${which} has no container #${index}`, {
-    hint: 'see what there is: ocup ps -a',
-  });
+function keepsNothing({ config }: Container): boolean {
+  return config.logging?.driver === 'none';
+}
+
+/** @throws E_CONTAINER_STATE for a service that was named and has no container of that number */
+function requireReplicas(
+  picked: readonly Container[],
+  services: readonly string[],
+  index: number,
+): void {
+  const missing = services.find((name) => !picked.some((item) => serviceOf(item) === name));
+  if (missing === undefined) return;
+  throw new OcupError(
+    'E_CONTAINER_STATE',
+    `service "${missing}" is not running container #${index}`,
+  );
 }
 
 /** @throws E_USAGE */

@@ -379,6 +379,18 @@ describe('commands that look', () => {
     expect((await ocup('logs', '--no-log-prefix', 'web')).output).toBe('one\ntwo, in two parts\n');
   });
 
+  test('logs says that a replica is not there, and that a log is not kept', async () => {
+    await compose(`${COMPOSE}    logging: { driver: none }\n`);
+    await ocup('up', '-d');
+    const { code, errors } = await ocup('logs', '--index', '2', 'web');
+    expect(code).toBe(1);
+    expect(errors).toBe('Error: service "web" is not running container #2\n');
+    expect((await ocup('logs', '--index', '1', 'web')).errors).toBe('');
+    expect((await ocup('logs', 'cache')).errors).toBe(
+      'Warning: app-cache-1 keeps no log: its logging driver is none\n',
+    );
+  });
+
   test('logs -f goes on until Ctrl-C', async () => {
     await ocup('up', '-d');
     const { context, code } = begin('logs', '-f', 'web');

@@ -201,6 +201,23 @@ services:
     ]);
   });
 
+  test.each([
+    ['driver: none', []],
+    ['options: {max-size: "-1", max-file: "3", tag: x}', []],
+    ['driver: local, options: {max-sise: 1m}', ['max-sise: is ignored: local has no such option']],
+  ])('logging: {%s} must be warned of only where it is not honoured', async (logging, warnings) => {
+    const found = await warningsOf(`services: {a: {image: x, logging: {${logging}}}}`);
+    expect(found).toEqual(warnings.map((text) => expect.stringContaining(text)));
+  });
+
+  test.each([
+    ['max-size: 10q', '"10q" is not a size'],
+    ['max-file: "0"', '"0" is not a number of files'],
+  ])('a log with %s must be an error', async (option, message) => {
+    const text = `services: {a: {image: x, logging: {options: {${option}}}}}`;
+    expect(await errorsOf(text)).toEqual([expect.stringContaining(message)]);
+  });
+
   test('what cannot be run must be an error to run and a warning to show', async () => {
     const text = 'services: {a: {image: x, volumes_from: ["container:z"]}}';
     await expect(load(text)).rejects.toMatchObject({ code: 'E_COMPOSE_UNSUPPORTED' });

@@ -14,6 +14,7 @@ describe('explainExit', () => {
   test.each<[string, Partial<Exit>, string, boolean]>([
     ['an end of its own', { code: 0 }, 'done', true],
     ['a failure', { code: 3 }, 'code 3', false],
+    ['a command that a shell did not find', { code: 127 }, 'command not found', false],
     [
       'a lack of memory',
       { code: 137, signal: 'SIGKILL', isOomKilled: true },
