@@ -5,6 +5,8 @@ interface ContainerEventBase {
   readonly kind: 'container';
   readonly id: string;
   readonly name: string;
+  /** As the compose file names it. */
+  readonly image: string;
   readonly labels: Readonly<Record<string, string>>;
 }
 

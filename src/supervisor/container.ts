@@ -25,7 +25,7 @@ import type { SendOptions } from './signals.ts';
 
 /** An action of an event, with what it says beside. */
 type ToldAction<T = ContainerEvent> = T extends ContainerEvent
-  ? Omit<T, 'kind' | 'id' | 'name' | 'labels'>
+  ? Omit<T, 'kind' | 'id' | 'name' | 'image' | 'labels'>
   : never;
 
 /**
@@ -246,8 +246,8 @@ export class SupervisedContainer {
   /** Tells a fact about it. */
   tell(fact: ToldAction): void {
     const { id, name } = this;
-    const { labels } = this.record.config;
-    this.context.events.tell({ kind: 'container', id, name, labels, ...fact });
+    const { image, labels } = this.record.config;
+    this.context.events.tell({ kind: 'container', id, name, image, labels, ...fact });
   }
 
   /** Whether its process has ended, be it that nobody was told yet. */

@@ -422,6 +422,7 @@ export class FakeSupervisor {
       kind: 'container',
       id,
       name: config.name,
+      image: config.image,
       labels: config.labels,
       time: '2026-01-01T00:00:02Z',
       sequence: this.sequence,

@@ -1,7 +1,12 @@
+import { constants } from 'node:os';
 import type { ContainerEvent, Event } from '../../model/event.ts';
 import { LABEL } from '../../model/labels.ts';
 import { type CommandDefinition, option } from '../command.ts';
 import { parseTimeBound } from '../logs/time-bound.ts';
+
+const SIGNAL_NUMBERS: ReadonlyMap<string, string> = new Map(
+  Object.entries(constants.signals).map(([name, number]) => [name, String(number)]),
+);
 
 export const eventsCommand: CommandDefinition = {
   name: 'events',
@@ -50,11 +55,26 @@ function endAt(until: string, nowMs: number, over: AbortController): void {
 
 type ContainerFact = ContainerEvent & { readonly time: string };
 
+/** What docker says of a container's event: its image, its name, its own labels, and what the event has. */
 function attributesOf(fact: ContainerFact): Record<string, string> {
-  const base = { name: fact.name };
-  if (fact.action === 'die') return { ...base, exitCode: String(fact.exit.code ?? 'unknown') };
-  if (fact.action === 'kill' || fact.action === 'stop') return { ...base, signal: fact.signal };
-  return base;
+  const labels = Object.entries(fact.labels).filter(([key]) => !isInternal(key));
+  const all: [string, string][] = [
+    ...labels,
+    ['image', fact.image],
+    ['name', fact.name],
+    ...ownAttributes(fact),
+  ];
+  return Object.fromEntries(all.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function isInternal(label: string): boolean {
+  return label.startsWith('com.docker.compose.') || label === LABEL.fingerprint;
+}
+
+function ownAttributes(fact: ContainerFact): [string, string][] {
+  if (fact.action === 'die') return [['exitCode', String(fact.exit.code ?? 'unknown')]];
+  if (fact.action !== 'kill' && fact.action !== 'stop') return [];
+  return [['signal', SIGNAL_NUMBERS.get(fact.signal) ?? fact.signal]];
 }
 
 function actionOf(fact: ContainerFact): string {

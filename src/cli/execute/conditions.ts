@@ -20,7 +20,7 @@ export function conditionWaiter(
 ): ConditionWaiter {
   const waits = new Map<string, Promise<void>>();
   return (condition) => {
-    const key = `${condition.kind} ${condition.container}`;
+    const key = `${condition.kind} ${condition.container} ${condition.isRequired}`;
     const known = waits.get(key);
     if (known !== undefined) return known;
     const wait = waitFor(client, condition, { view, signal });
@@ -42,12 +42,17 @@ async function waitFor(
   const { isMet, container } = await client.call('container.wait', params, { signal });
   const problem = problemOf(condition, container, isMet);
   if (problem !== undefined) {
-    view.show({ id, status: 'error', text: 'Error', details: problem });
+    if (condition.isRequired) view.show({ id, status: 'error', text: 'Error', details: problem });
+    else view.show({ id, status: 'warning', text: skippedText(condition.service) });
     throw new OcupError('E_CONTAINER_DEPENDENCY', problem, {
       hint: `see what it wrote: ocup logs ${condition.service}`,
     });
   }
   view.show({ id, status: 'done', text: wanted === 'healthy' ? 'Healthy' : 'Exited' });
+}
+
+function skippedText(service: string): string {
+  return `Skipped: optional dependency ${JSON.stringify(service)} failed to start`;
 }
 
 function problemOf(

@@ -100,7 +100,8 @@ async function meetEdge(edge: Edge, run: Run): Promise<void> {
   } catch (error) {
     if (edge.condition?.isRequired !== false || run.signal.aborted) throw error;
     const { service } = edge.condition;
-    run.options.view.warn(`optional dependency "${service}" failed: ${messageOf(error)}`);
+    const problem = messageOf(error).replace(/^dependency failed to start: /, '');
+    run.options.view.warn(`optional dependency "${service}" failed to start: ${problem}`);
   }
 }
 

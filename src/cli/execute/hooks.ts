@@ -39,7 +39,7 @@ export async function runPreStop(
 ): Promise<void> {
   for (const hook of hooks) {
     try {
-      await runHook({ hook, kind: 'pre_stop', ...about }, context);
+      await runHook({ ...about, hook, kind: 'pre_stop' }, context);
     } catch (error) {
       if (isOcupError(error, 'E_CANCELLED')) throw error;
       // It may have ended by itself meanwhile.

@@ -61,9 +61,12 @@ export function terminalView(options: TerminalViewOptions): ProgressView {
   };
 }
 
-/** What was said of an earlier step of a container. */
-function reasonOf(event: ProgressEvent | undefined): string | undefined {
-  return event?.id.startsWith('Container ') === true ? event.details : undefined;
+/** Why a container is replaced, or how it ended, is still to be read once the next step is done. */
+function detailsOf(event: ProgressEvent, old: ProgressEvent | undefined): string | undefined {
+  const { details, id, status } = event;
+  const before = id.startsWith('Container ') ? old?.details : undefined;
+  if (details === undefined) return before;
+  return status === 'done' && before !== undefined ? `${before}; ${details}` : details;
 }
 
 function addEvent(rows: Map<string, ProgressRow>, event: ProgressEvent, nowMs: number): void {
@@ -76,8 +79,7 @@ function addEvent(rows: Map<string, ProgressRow>, event: ProgressEvent, nowMs: n
   }
   const old = rows.get(event.id);
   rows.set(event.id, {
-    // Why a container is replaced, or how it ended, is still to be read once the next step is done.
-    event: { ...event, details: event.details ?? reasonOf(old?.event) },
+    event: { ...event, details: detailsOf(event, old?.event) },
     beganMs: old === undefined ? nowMs : old.beganMs,
     endedMs: event.status === 'working' ? undefined : nowMs,
     parts: old?.parts ?? new Map<string, ProgressEvent>(),

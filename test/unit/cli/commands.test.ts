@@ -163,8 +163,23 @@ describe('up -d', () => {
     fake.behaviours.set('db', { health: 'unhealthy' });
     const { code, errors } = await ocup('up', '-d');
     expect(code).toBe(0);
-    expect(errors).toContain('Warning: optional dependency "db" failed');
+    expect(errors).toContain(
+      ' Container app-db-1  Skipped: optional dependency "db" failed to start\n',
+    );
+    expect(errors).toContain(
+      'Warning: optional dependency "db" failed to start: container app-db-1 is unhealthy\n',
+    );
     expect(fake.get('app-web-1').state).toBe('running');
+  });
+
+  test('a pre_stop hook that fails is a warning with its name', async () => {
+    await compose(
+      'name: app\nservices:\n  web: { image: web:1, pre_stop: [{ command: [exit, "4"] }] }\n',
+    );
+    await ocup('up', '-d');
+    expect((await ocup('stop')).errors).toContain(
+      'Warning: pre_stop hook of app-web-1 exited with status 4',
+    );
   });
 
   test('Ctrl-C while it waits ends it with 130, and what was made stays', async () => {
@@ -464,6 +479,7 @@ describe('commands that look', () => {
     const first = JSON.parse(context.output().split('\n')[0] ?? '');
     expect(Object.keys(first)).toEqual(['action', 'attributes', 'id', 'service', 'time', 'type']);
     expect(first).toMatchObject({ action: 'health_status: healthy', service: 'db' });
+    expect(first.attributes).toEqual({ image: 'db:1', name: 'app-db-1' });
   });
 });
 

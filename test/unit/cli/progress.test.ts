@@ -83,11 +83,12 @@ describe('progress', () => {
     });
     const event = { id: 'Container app-web-1', status: 'working' } as const;
     view.show({ ...event, text: 'Recreate', details: 'environment.FOO' });
+    view.show({ ...event, status: 'done', text: 'Recreated', details: 'it was ended at once' });
     view.show({ ...event, text: 'Starting' });
     view.show({ ...event, status: 'done', text: 'Started' });
     view.end();
     const last = text.slice(text.lastIndexOf('[+]'));
-    expect(last).toContain('✔ Container app-web-1  Started  environment.FOO');
+    expect(last).toContain('✔ Container app-web-1  Started  environment.FOO; it w');
   });
 
   test('on a terminal the last picture stays, and the cursor comes back', () => {
