@@ -18,7 +18,7 @@ services:
     mem_limit: 64m
   quiet:
     image: "rootfs:/"
-    command: sleep 1000
+    command: ["sh", "-c", "echo began; exec sleep 1000"]
     stop_signal: SIGKILL
   talker:
     image: "rootfs:/"
@@ -56,6 +56,23 @@ describe('looking at containers', () => {
     const ended = new Promise<number | null>((done) => child.once('close', done));
     return { child, ended, text: () => text };
   }
+
+  test('logs -f loses no line of a container that is restarted, or stopped and started', async () => {
+    const args = ['--no-log-prefix', '--tail', '1', 'quiet', 'busy'];
+    const { child, ended, text } = start('logs', '-f', ...args);
+    const hasBegun = (times: number) => (): boolean => text() === 'began\n'.repeat(times);
+    await eventually(hasBegun(1), 20_000);
+    await ocup('restart', 'quiet');
+    await eventually(hasBegun(2), 20_000);
+    await ocup('stop', 'quiet');
+    const late = start('logs', '-f', ...args);
+    await eventually(() => late.text() === 'began\n', 20_000);
+    await ocup('start', 'quiet');
+    await eventually(hasBegun(3), 20_000);
+    await eventually(() => late.text() === 'began\nbegan\n', 20_000);
+    for (const one of [child, late.child]) one.kill('SIGINT');
+    await Promise.all([ended, late.ended]);
+  });
 
   describe('stats', () => {
     test('--no-stream prints docker’s columns once', async () => {

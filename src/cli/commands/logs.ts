@@ -1,6 +1,7 @@
 import { isOcupError, messageOf, OcupError } from '../../base/errors.ts';
 import type { Container } from '../../model/container.ts';
 import { isOneOff, numberOf, serviceOf } from '../../plan/names.ts';
+import { isAlive } from '../../plan/plan-stop.ts';
 import { type CommandDefinition, option } from '../command.ts';
 import { followLogs } from '../logs/follow-logs.ts';
 import { LogPrinter, toLogSource } from '../logs/log-printer.ts';
@@ -45,6 +46,7 @@ export const logsCommand: CommandDefinition = {
     const since = parseTimeBound(options.text('since'), context.now());
     const until = parseTimeBound(options.text('until'), context.now());
     const target = await session.target();
+    const beganAt = new Date(context.now()).toISOString();
     const picked = pickServices(await session.containers(target.name), args, target).filter(
       (item) => !isOneOff(item) && (index === undefined || numberOf(item) === index),
     );
@@ -76,7 +78,9 @@ export const logsCommand: CommandDefinition = {
         const isWanted = (service: string): boolean =>
           index === undefined && (args.length === 0 || args.includes(service));
         const { name: project } = target;
-        await followLogs(params, { client, printer, project, isWanted, signal });
+        const ended = new Set(picked.filter((item) => !isAlive(item)).map(({ id }) => id));
+        const options = { client, printer, project, isWanted, ended, beganAt, signal };
+        await followLogs(params, options);
       } else {
         await printPastLogs(params, { client, printer, signal });
       }

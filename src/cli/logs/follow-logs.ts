@@ -10,6 +10,10 @@ export interface FollowOptions {
   readonly project: string;
   /** Whether the output of a service's container that starts later is shown, too. */
   readonly isWanted: (service: string) => boolean;
+  /** Those of the containers of `params` that have ended: what they write when they are started again is shown. */
+  readonly ended: ReadonlySet<string>;
+  /** Now, as RFC 3339 in UTC: before `ended` was asked for. */
+  readonly beganAt: string;
   readonly signal: AbortSignal;
 }
 
@@ -23,7 +27,9 @@ export async function followLogs(params: LogParams, options: FollowOptions): Pro
   const { client, printer, project, signal } = options;
   const leave = new AbortController();
   const either = AbortSignal.any([signal, leave.signal]);
-  const followed = new Set<string>(params.containers);
+  const followed = new Set(params.containers.filter((id) => !options.ended.has(id)));
+  // A container writes before its start is told of, and nothing between its end and its next start.
+  const diedAt = new Map<string, string>();
   const tails = new Set<Promise<void>>();
   const follow = (tail: LogParams): void => {
     const done = client
@@ -34,11 +40,15 @@ export async function followLogs(params: LogParams, options: FollowOptions): Pro
   };
   const onFact = (fact: Event): void => {
     if (fact.kind !== 'container' || !options.isWanted(fact.labels[LABEL.service] ?? '')) return;
-    if (fact.action === 'die' && !fact.willRestart) followed.delete(fact.id);
+    if (fact.action === 'die' && !fact.willRestart) {
+      followed.delete(fact.id);
+      diedAt.set(fact.id, fact.time);
+    }
     if (fact.action !== 'start' || followed.has(fact.id)) return;
     followed.add(fact.id);
     printer.register(fact);
-    follow({ ...params, containers: [fact.id], tail: undefined, since: fact.time });
+    const since = diedAt.get(fact.id) ?? options.beganAt;
+    follow({ ...params, containers: [fact.id], tail: undefined, since });
   };
   const events = client.call(
     'events.follow',

@@ -415,6 +415,19 @@ describe('commands that look', () => {
     expect(await code).toBe(130);
   });
 
+  test('logs -f shows what a container writes that had ended when it began', async () => {
+    await ocup('up', '-d');
+    fake.end('app-cache-1', 0);
+    const { context, code } = begin('logs', '-f');
+    fake.write('app-web-1', 'before');
+    await eventually(() => context.output().includes('before'), 5000);
+    await ocup('start', 'cache');
+    fake.write('app-cache-1', 'again');
+    await eventually(() => context.output().includes('again'), 5000);
+    context.send('SIGINT');
+    await code;
+  });
+
   test('logs -f shows a container that is started meanwhile, and ends when none writes', async () => {
     await ocup('up', '-d');
     const { context, code } = begin('logs', '-f', 'web');
