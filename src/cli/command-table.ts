@@ -1,6 +1,7 @@
 import type { CommandDefinition } from './command.ts';
 import { doctorCommand, missingCommands, versionCommand } from './commands/about.ts';
 import { attachCommand } from './commands/attach.ts';
+import { buildCommand } from './commands/build.ts';
 import { bundleCommand } from './commands/bundle.ts';
 import { checkCommand } from './commands/check.ts';
 import { completeCommand, completionCommand } from './commands/completion.ts';
@@ -74,6 +75,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
   waitCommand,
   watchCommand,
   attachCommand,
+  buildCommand,
   cpCommand,
   topCommand,
   statsCommand,

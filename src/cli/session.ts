@@ -2,7 +2,7 @@ import { isOcupError, OcupError } from '../base/errors.ts';
 import { LABEL } from '../model/labels.ts';
 import type { Container } from '../model/container.ts';
 import type { Project } from '../model/project.ts';
-import { serviceOf } from '../plan/names.ts';
+import { isOneOff, serviceOf } from '../plan/names.ts';
 import { noSuchService } from '../plan/selection.ts';
 import { connectSupervisor, findSupervisor, type SupervisorClient } from './connection.ts';
 import type { CommandContext } from './context.ts';
@@ -160,6 +160,14 @@ export function getRunning(
       (index === undefined || item.config.labels[LABEL.containerNumber] === String(index)),
   );
   if (found !== undefined) return found;
+  const paused = containers.find(
+    (item) => serviceOf(item) === service && item.state === 'paused' && !isOneOff(item),
+  );
+  if (paused !== undefined) {
+    throw new OcupError('E_CONTAINER_STATE', `container ${paused.config.name} is paused`, {
+      hint: `let it go on: ocup unpause ${service}`,
+    });
+  }
   const which = index === undefined ? '' : ` container #${index}`;
   throw new OcupError('E_CONTAINER_STATE', `service "${service}" is not running${which}`, {
     hint: `start it: ocup up -d ${service}`,

@@ -20,4 +20,6 @@ export const LABEL = {
   replace: 'com.docker.compose.replace',
   /** ocup's own: a short hash for each key of the service, to name later what has changed. */
   fingerprint: 'ocup.fingerprint',
+  /** ocup's own: `True` for one that is removed, with its anonymous volumes, when it has ended. */
+  autoRemove: 'ocup.auto-remove',
 } as const;

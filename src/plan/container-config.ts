@@ -37,6 +37,8 @@ export interface OneOffOptions {
   /** Twelve hex digits, different for each. */
   readonly slug: string;
   readonly name: string | undefined;
+  /** Whether it goes when it has ended. */
+  readonly isRemovedAtEnd: boolean;
   /** Whether other services reach it by the service's name. */
   readonly hasAliases: boolean;
   /** What replaces the service's own settings. */
@@ -65,6 +67,7 @@ export function toOneOffConfig(
       ...labels,
       [LABEL.oneOff]: 'True',
       [LABEL.slug]: options.slug,
+      ...(options.isRemovedAtEnd && { [LABEL.autoRemove]: 'True' }),
     },
   };
 }

@@ -14,8 +14,8 @@ import { makeContainer } from './container-maker.ts';
 import { copyWithContainer } from './copy.ts';
 import { logLimits } from './log-limits.ts';
 import { followLogs, type LogSource, sendLogBytes, sendLogs } from './log-stream.ts';
-import { volumeMounts } from './mount-plan.ts';
 import { pruneHandlers } from './prune.ts';
+import { removeContainer } from './remove-container.ts';
 import { transferHandlers } from './transfer-handlers.ts';
 import { attachToContainer, execInContainer } from './streams.ts';
 import type { Rooms } from './rooms.ts';
@@ -181,8 +181,7 @@ function containerHandlers(rooms: Rooms): Part<'container'> {
       return {};
     },
     'container.remove': async ({ container, force, volumes }) => {
-      const removed = await containers.remove(container, force);
-      if (volumes) await removeAnonymous(rooms, removed);
+      await removeContainer(rooms, container, { force, volumes });
       return {};
     },
     'container.inspect': ({ container }) => Promise.resolve(containers.get(container).view()),
@@ -194,17 +193,6 @@ function containerHandlers(rooms: Rooms): Part<'container'> {
       return {};
     },
   };
-}
-
-/** Its anonymous volumes, but for those that another container has taken over. */
-async function removeAnonymous(rooms: Rooms, removed: SupervisedContainer): Promise<void> {
-  const { volumes, containers } = rooms;
-  for (const { volume } of volumeMounts(removed.record.mounts)) {
-    const isOwn = volumes.find(volume)?.isAnonymous === true;
-    if (!isOwn || containers.usersOfVolume(volume).length > 0) continue;
-    await volumes.remove(volume);
-    rooms.events.tell({ kind: 'volume', action: 'destroy', name: volume });
-  }
 }
 
 type LogCall = Call<Parameters<Parameters<typeof sendLogs>[2]['send']>[0]>;

@@ -24,6 +24,7 @@ import { findRuntime } from './oci-runtime.ts';
 import { admitPeer } from './peer.ts';
 import { RecordStore } from './record-store.ts';
 import { recover } from './recovery.ts';
+import { removeEnded } from './remove-container.ts';
 import type { Rooms } from './rooms.ts';
 import { ShimClient } from './shim-client.ts';
 import { Timelines } from './timelines.ts';
@@ -63,6 +64,7 @@ export async function openSupervisor(options: SupervisorOptions): Promise<Superv
     runFolder: joinPath(paths.runDir, 'containers'),
     runtime: () => findRuntime({ wanted: undefined, searchPath: '', root: paths.runtimeRoot }),
   });
+  removeEnded(rooms);
   let openConnections = 0;
   let hasRun = false;
   let isCalled = false;

@@ -57,25 +57,14 @@ export const doctorCommand: CommandDefinition = {
   },
 };
 
-/** Commands of docker compose that ocup does not have yet, and what to do instead. */
-const MISSING: Readonly<Record<string, string | undefined>> = {
-  build:
-    'build images with another tool and name them with image:, such as image: oci-archive:./app.tar',
-  commit: undefined,
-  publish: undefined,
-};
-
-export const missingCommands: readonly CommandDefinition[] = Object.entries(MISSING).map(
-  ([name, hint]) => ({
-    name,
-    usage: '[ARGUMENT...]',
-    summary: 'Not supported yet',
-    isHidden: true,
-    passesOptionsThrough: true,
-    options: [],
-    run: () =>
-      Promise.reject(
-        new OcupError('E_COMPOSE_UNSUPPORTED', `ocup ${name} is not supported yet`, { hint }),
-      ),
-  }),
-);
+/** Commands of docker compose that ocup does not have yet. */
+export const missingCommands: readonly CommandDefinition[] = ['commit', 'publish'].map((name) => ({
+  name,
+  usage: '[ARGUMENT...]',
+  summary: 'Not supported yet',
+  isHidden: true,
+  passesOptionsThrough: true,
+  options: [],
+  run: () =>
+    Promise.reject(new OcupError('E_COMPOSE_UNSUPPORTED', `ocup ${name} is not supported yet`)),
+}));

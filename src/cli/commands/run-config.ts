@@ -43,6 +43,7 @@ export async function runConfig(session: Session, input: RunInput): Promise<Cont
     imageId: input.imageId,
     slug: randomBytes(6).toString('hex'),
     name: options.text('name'),
+    isRemovedAtEnd: options.flag('rm'),
     hasAliases: options.flag('use-aliases'),
     changes: {
       environment,

@@ -70,13 +70,13 @@ export const runCommand: CommandDefinition = {
     const config = await runConfig(session, input);
     const { id } = await client.call('container.create', { config, inheritVolumesOf: undefined });
     if (options.flag('detach')) {
-      await client.call('container.start', { container: id });
-      await session.print(`${id}\n`);
+      await startDetached(session, client, { id, isRemoved: options.flag('rm') });
       return 0;
     }
     try {
       return await startAttached(session, client, { id, hasTty });
     } finally {
+      // The supervisor removes it when it has ended; it may never have begun.
       if (options.flag('rm')) await removeContainer(client, id);
     }
   },
@@ -131,6 +131,20 @@ async function prepare(session: Session, known: Preparation): Promise<void> {
   } finally {
     view.end();
   }
+}
+
+async function startDetached(
+  session: Session,
+  client: SupervisorClient,
+  { id, isRemoved }: { readonly id: string; readonly isRemoved: boolean },
+): Promise<void> {
+  try {
+    await client.call('container.start', { container: id });
+  } catch (error) {
+    if (isRemoved) await removeContainer(client, id);
+    throw error;
+  }
+  await session.print(`${id}\n`);
 }
 
 async function startAttached(

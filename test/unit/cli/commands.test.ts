@@ -662,8 +662,11 @@ describe('usage', () => {
   });
 
   test('what docker compose has and ocup has not says so', async () => {
-    const { code, errors } = await ocup('build', '--no-cache', 'web');
+    expect(await ocup('build', '--no-cache', 'web')).toMatchObject({ code: 0, errors: '' });
+    await compose(COMPOSE.replace('image:', 'build: .\n    image:'));
+    const { code, errors } = await ocup('build', '--no-cache');
     expect(code).toBe(1);
-    expect(errors).toContain('ocup build is not supported yet');
+    expect(errors).toContain('ocup build is not supported yet: it cannot build ');
+    expect((await ocup('commit', 'web')).errors).toContain('ocup commit is not supported yet');
   });
 });
