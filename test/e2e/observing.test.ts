@@ -74,6 +74,21 @@ describe('looking at containers', () => {
     await Promise.all([ended, late.ended]);
   });
 
+  test('an attached up goes on with what replaces its last container', async () => {
+    const { child, ended, text } = start('up', '--no-deps', 'quiet');
+    await eventually(() => text().includes('Attaching to quiet-1\n'), 20_000);
+    for (const times of [1, 2]) {
+      await ocup('up', '-d', '--force-recreate', 'quiet');
+      const expected = 'quiet-1 has been recreated\nquiet-1  | began\n'.repeat(times);
+      await eventually(() => text().endsWith(expected), 20_000);
+    }
+    await ocup('kill', 'quiet');
+    expect(await ended).toBe(0);
+    expect(text()).toContain('quiet-1 exited with code 137\n');
+    expect(child.killed).toBe(false);
+    await ocup('start', 'quiet');
+  });
+
   describe('stats', () => {
     test('--no-stream prints docker’s columns once', async () => {
       const [header = '', ...rows] = (await ocup('stats', '--no-stream')).trimEnd().split('\n');

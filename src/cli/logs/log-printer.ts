@@ -52,6 +52,8 @@ export class LogPrinter {
   private readonly context: CommandContext;
   private readonly options: LogPrinterOptions;
   private readonly sources = new Map<string, PrintedSource>();
+  /** By name: what replaces a container looks as it did. */
+  private readonly colors = new Map<string, string>();
   /** Lines that have begun, by container and stream. */
   private readonly begun = new Map<string, { readonly line: LogLine; readonly text: string }>();
   private width = 0;
@@ -67,7 +69,8 @@ export class LogPrinter {
   register(source: LogSource): void {
     if (this.sources.has(source.id)) return;
     const name = prefixName(source);
-    const color = COLORS[this.sources.size % COLORS.length] ?? '';
+    const color = this.colors.get(name) ?? COLORS[this.colors.size % COLORS.length] ?? '';
+    this.colors.set(name, color);
     this.sources.set(source.id, { name, service: source.labels[LABEL.service] ?? '', color });
     this.width = Math.max(this.width, name.length + 1);
   }

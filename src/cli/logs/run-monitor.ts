@@ -36,6 +36,10 @@ export class RunMonitor {
   /** Starts that were told by their call, or by their event, and not yet by the other. */
   private readonly toldByCall = new Set<string>();
   private readonly toldByEvent = new Set<string>();
+  /** Names of containers for which somebody has made another one: the end of the old one is none. */
+  private readonly replaced = new Set<string>();
+  /** Those of them whose old container has ended, and whose new one has not started. */
+  private readonly awaited = new Set<string>();
   /** The times of the last lines that were shown: what a container writes when it is started again comes after. */
   private readonly lastLines = new Map<string, string>();
   private readonly end = withResolvers<undefined>();
@@ -91,12 +95,26 @@ export class RunMonitor {
 
   private onFact(fact: Event): void {
     if (fact.kind !== 'container') return;
+    this.noteReplacement(fact);
     if (fact.action === 'start') {
       if (this.toldByCall.delete(fact.id)) return;
       if (this.alive.has(fact.id)) return;
       if (!this.areAllStarted) this.toldByEvent.add(fact.id);
       this.begin(fact);
     } else if (fact.action === 'die') void this.onDie(fact);
+  }
+
+  private noteReplacement({ action, name, labels }: ContainerEvent): void {
+    const old = labels[LABEL.replace];
+    if (action === 'create' && old !== undefined) this.replaced.add(old);
+    if (action === 'start') {
+      this.replaced.delete(name);
+      this.awaited.delete(name);
+    }
+    // It has its own name once it has replaced the other: this one never did.
+    if (action !== 'destroy' || old === undefined || old === name) return;
+    this.replaced.delete(old);
+    if (this.awaited.delete(old)) this.checkEnd();
   }
 
   private begin(source: LogSource): void {
@@ -139,15 +157,19 @@ export class RunMonitor {
       if (shown.has(service)) printer.note(event.id, `${text} (restarting)`);
       return;
     }
+    const isReplaced = this.replaced.delete(event.name);
+    if (isReplaced) this.awaited.add(event.name);
     await tail;
-    if (shown.has(service)) printer.note(event.id, text);
+    if (shown.has(service)) printer.note(event.id, isReplaced ? 'has been recreated' : text);
     this.alive.delete(event.id);
+    if (isReplaced) return;
     onExit({ service, code });
     this.checkEnd();
   }
 
   private checkEnd(): void {
-    if (this.areAllStarted && this.alive.size === 0) this.end.resolve(undefined);
+    if (!this.areAllStarted || this.awaited.size > 0) return;
+    if (this.alive.size === 0) this.end.resolve(undefined);
   }
 }
 
