@@ -4,7 +4,7 @@ import { commandContext } from '../../support/command-context.ts';
 
 test('a container that replaces another one keeps its colour, and the next one gets the next', async () => {
   const context = commandContext([]);
-  const options = { hasPrefix: true, isColored: true, hasTimestamps: false };
+  const options = { hasPrefix: true, isColored: true, hasTimestamps: false, hasErrorStream: true };
   const printer = new LogPrinter(context, options);
   for (const [id, name] of [
     ['1', 'web-1'],
