@@ -92,7 +92,7 @@ function outOfMemory({ code, signal, memoryLimitBytes, memoryPeakBytes }: Exit):
 
 /** Undefined when it did not end by what ocup sent. */
 function askedFor(exit: Exit): ExitCause | undefined {
-  const { sent, signal, reason } = exit;
+  const { code, sent, signal, reason } = exit;
   if (sent === undefined) return undefined;
   if (signal !== undefined && signal !== sent.signal && signal !== 'SIGKILL') return undefined;
   const cause = { isExpected: true, hint: undefined };
@@ -107,6 +107,10 @@ function askedFor(exit: Exit): ExitCause | undefined {
         sentence: `it was stopped with ${sent.signal}${why === undefined ? '' : `: ${why}`}`,
       };
     case 'force':
+      if (signal !== 'SIGKILL' && code !== 137) {
+        const sentence = `it ended as it was about to be ended by force: ${why ?? 'it was to end'}`;
+        return { ...cause, short: 'stopped', sentence };
+      }
       return {
         ...cause,
         short: 'killed after its grace',

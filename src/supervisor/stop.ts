@@ -35,8 +35,11 @@ export async function stopContainer(
   const reason = await sendStopSignal(container, signal);
   let forced: string | undefined;
   if (!(await container.untilEnded(graceMs < 0 ? undefined : graceMs))) {
-    forced = `it did not end within ${graceMs / 1000} s after ${signal.name}`;
-    await endByForce(container, forced);
+    const hasGrace = graceMs > 0;
+    forced = hasGrace
+      ? `it did not end within ${graceMs / 1000} s after ${signal.name}`
+      : `it was given no time after ${signal.name}`;
+    await endByForce(container, forced, hasGrace ? 'force' : 'stop');
   }
   container.tell({ action: 'stop', signal: signal.name, reason: reason ?? forced });
   return { wasRunning: true, reason: reason ?? forced };

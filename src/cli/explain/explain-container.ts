@@ -2,6 +2,7 @@ import { unreachable } from '../../base/unreachable.ts';
 import type { Container } from '../../model/container.ts';
 import type { ProbeResult } from '../../model/healthcheck.ts';
 import { explainExit } from '../../model/exit-cause.ts';
+import { serviceOf } from '../../plan/names.ts';
 import { formatAgo, formatDuration } from '../format/duration.ts';
 
 /** Why a container is as it is. */
@@ -59,7 +60,7 @@ function ofRunning(container: Container, nowMs: number): Words {
   const up = `for ${lowerFirst(formatDuration(upMs))}`;
   const restarts = restartWords(container);
   if (container.state === 'paused') {
-    const hint = 'let it go on: ocup unpause';
+    const hint = `let it go on: ocup unpause ${serviceOf(container)}`;
     return { headline: `${name} is paused`, details: restarts, hint, isFine: true };
   }
   switch (container.health) {
@@ -124,7 +125,9 @@ function probeWords(probes: readonly ProbeResult[]): string[] {
   const last = probes.at(-1);
   if (last === undefined) return ['its probe has not come to an end yet'];
   const output = last.output.trim();
-  return [`its last probe ended with ${last.exitCode}${output === '' ? '' : `: ${output}`}`];
+  // Below 0: the probe was ended, or could not be run.
+  const result = last.exitCode < 0 ? 'failed' : `ended with ${last.exitCode}`;
+  return [`its last probe ${result}${output === '' ? '' : `: ${output}`}`];
 }
 
 function lowerFirst(text: string): string {

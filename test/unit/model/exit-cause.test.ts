@@ -66,6 +66,15 @@ describe('explainExit', () => {
       true,
     ],
     [
+      'an end of its own as its grace was over',
+      {
+        code: 143,
+        sent: { signal: 'SIGKILL', by: 'force', reason: 'it did not end within 1 s' },
+      },
+      'stopped',
+      true,
+    ],
+    [
       'a missing command',
       { pid: undefined, code: 127, reason: 'exec: "x": executable file not found in $PATH' },
       'command not found',
