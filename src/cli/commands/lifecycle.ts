@@ -21,16 +21,12 @@ interface Picked {
   readonly containers: readonly Container[];
 }
 
-/** The containers of the named services, all without names; one-off ones only where they are asked for. */
-async function pick(
-  session: Session,
-  names: readonly string[],
-  withOneOffs = false,
-): Promise<Picked> {
+/** The containers of the named services, all without names; no one-off ones. */
+async function pick(session: Session, names: readonly string[]): Promise<Picked> {
   const target = await session.target();
   const all = await session.containers(target.name);
   const containers = pickServices(all, names, target);
-  return { target, containers: containers.filter((item) => withOneOffs || !isOneOff(item)) };
+  return { target, containers: containers.filter((item) => !isOneOff(item)) };
 }
 
 async function change(
@@ -207,7 +203,7 @@ export const rmCommand: CommandDefinition = {
     option('-v, --volumes', 'remove their anonymous volumes, too'),
   ],
   async run(session, { args, options }) {
-    const { target, containers } = await pick(session, args, true);
+    const { target, containers } = await pick(session, args);
     const leaving = containers.filter((item) => options.flag('stop') || !isAlive(item));
     if (leaving.length === 0) {
       session.say('No stopped containers');
