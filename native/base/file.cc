@@ -51,7 +51,9 @@ UniqueFd open_file(const std::string& path, int flags, mode_t mode) {
 std::string read_all(int fd, std::string_view path, size_t max_bytes) {
   // More than a file has, so that its end is seen at once, and a JsonDocument has the room it needs.
   constexpr size_t kRoom = 8;
-  std::string data(std::min(size_of(fd), max_bytes) + kRoom, '\0');
+  constexpr size_t kUnknown = 4096;
+  const size_t size = size_of(fd);
+  std::string data(size == 0 ? kUnknown : std::min(size, max_bytes) + kRoom, '\0');
   size_t length = 0;
   for (;;) {
     if (data.size() == length) data.resize(data.size() * 2 + 4096);

@@ -68,7 +68,8 @@ function attributesOf(fact: ContainerFact): Record<string, string> {
 }
 
 function isInternal(label: string): boolean {
-  return label.startsWith('com.docker.compose.') || label === LABEL.fingerprint;
+  const isOwn = label === LABEL.fingerprint || label === LABEL.autoRemove;
+  return isOwn || label.startsWith('com.docker.compose.');
 }
 
 function ownAttributes(fact: ContainerFact): [string, string][] {
