@@ -47,6 +47,14 @@ export function optionNames({ flags }: OptionDefinition): readonly string[] {
   return Array.from(flags.matchAll(/--?[a-z][\w-]*/gi), ([name]) => name);
 }
 
+/** The option that is called `name`, such as `-f` or `--file`. */
+export function findOption(
+  name: string,
+  options: readonly OptionDefinition[],
+): OptionDefinition | undefined {
+  return options.find((option) => optionNames(option).includes(name));
+}
+
 /** Whether a value must follow. */
 export function takesValue({ flags }: OptionDefinition): boolean {
   return flags.includes('<');

@@ -1,8 +1,8 @@
 import { OcupError } from '../base/errors.ts';
 import {
   type CommandDefinition,
+  findOption,
   type OptionDefinition,
-  optionNames,
   takesValue,
 } from './command.ts';
 import { GLOBAL_OPTIONS } from './globals.ts';
@@ -131,11 +131,4 @@ function parseSwitch(value: string, name: string): boolean {
 /** On or off, without a value that must or may follow. */
 function isSwitch({ flags }: OptionDefinition): boolean {
   return !flags.includes('<') && !flags.includes('[');
-}
-
-function findOption(
-  name: string,
-  options: readonly OptionDefinition[],
-): OptionDefinition | undefined {
-  return options.find((option) => optionNames(option).includes(name));
 }

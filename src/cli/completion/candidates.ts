@@ -1,6 +1,5 @@
-import type { CommandDefinition, OptionDefinition } from '../command.ts';
+import { type CommandDefinition, type OptionDefinition, optionNames } from '../command.ts';
 import { ANSI_MODES, GLOBAL_OPTIONS, PROGRESS_MODES } from '../globals.ts';
-import { optionNames } from '../command.ts';
 import { type CommandLine, readCommandLine } from './command-line.ts';
 
 /** A word that may come next, and what it is. */

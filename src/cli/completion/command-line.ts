@@ -1,7 +1,7 @@
 import {
   type CommandDefinition,
+  findOption,
   type OptionDefinition,
-  optionNames,
   takesValue,
 } from '../command.ts';
 import { GLOBAL_OPTIONS } from '../globals.ts';
@@ -45,7 +45,7 @@ export function readCommandLine(
       isOver = true;
     } else if (word.startsWith('-') && word !== '-' && !isOver) {
       const [name = '', value] = word.split('=', 2);
-      const found = findOption(name, command);
+      const found = findOption(name, optionsOf(command));
       if (found !== undefined && value !== undefined) (globals[longName(found)] ??= []).push(value);
       else if (found !== undefined && takesValue(found)) waiting = found;
     } else if (command === undefined) {
@@ -72,18 +72,14 @@ function findAwaited(
   if (waiting !== undefined) return { name: longName(waiting), prefix: '' };
   const equals = current.indexOf('=');
   if (!current.startsWith('--') || equals < 0) return undefined;
-  const found = findOption(current.slice(0, equals), command);
+  const found = findOption(current.slice(0, equals), optionsOf(command));
   if (found === undefined || !takesValue(found)) return undefined;
   return { name: longName(found), prefix: current.slice(0, equals + 1) };
 }
 
-function findOption(
-  name: string,
-  command: CommandDefinition | undefined,
-): OptionDefinition | undefined {
-  return [...(command?.options ?? []), ...GLOBAL_OPTIONS].find((option) =>
-    optionNames(option).includes(name),
-  );
+/** Its own, and the global ones that it takes as well. */
+function optionsOf(command: CommandDefinition | undefined): readonly OptionDefinition[] {
+  return [...(command?.options ?? []), ...GLOBAL_OPTIONS];
 }
 
 function longName({ flags }: OptionDefinition): string {

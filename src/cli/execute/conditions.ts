@@ -64,7 +64,9 @@ function problemOf(
     case 'service_started':
       return undefined;
     case 'service_healthy':
-      return isMet ? undefined : `dependency failed to start: ${unhealthyText(container)}`;
+      if (isMet) return undefined;
+      // Whoever can do without it says in words of his own that it failed.
+      return `${condition.isRequired ? 'dependency failed to start: ' : ''}${unhealthyText(container)}`;
     case 'service_completed_successfully': {
       const code = container.exit?.code;
       if (isMet && code === 0) return undefined;

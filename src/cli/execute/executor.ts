@@ -100,7 +100,7 @@ async function meetEdge(edge: Edge, run: Run): Promise<void> {
   } catch (error) {
     if (edge.condition?.isRequired !== false || run.signal.aborted) throw error;
     const { service } = edge.condition;
-    const problem = messageOf(error).replace(/^dependency failed to start: /, '');
+    const problem = messageOf(error);
     run.options.view.warn(`optional dependency "${service}" failed to start: ${problem}`);
   }
 }
