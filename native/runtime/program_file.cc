@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstring>
 #include <string_view>
+#include <utility>
 
 #include "base/unique_fd.h"
 
@@ -70,18 +71,15 @@ constexpr unsigned kOwnMachine = EM_NONE;
 #endif
 
 std::string machine_name(unsigned machine) {
-  switch (machine) {
-    case EM_X86_64: return "x86-64 (amd64)";
-    case EM_386: return "x86 (386)";
-    case EM_AARCH64: return "aarch64 (arm64)";
-    case EM_ARM: return "arm";
-    case EM_RISCV: return "riscv";
-    case EM_PPC64: return "ppc64";
-    case EM_S390: return "s390";
-    case EM_MIPS: return "mips";
-    case EM_LOONGARCH: return "loongarch";
-    default: return "another processor";
+  constexpr std::pair<unsigned, const char*> kNames[] = {
+      {EM_X86_64, "x86-64 (amd64)"}, {EM_386, "x86 (386)"}, {EM_AARCH64, "aarch64 (arm64)"},
+      {EM_ARM, "arm"},               {EM_RISCV, "riscv"},   {EM_PPC64, "ppc64"},
+      {EM_S390, "s390"},             {EM_MIPS, "mips"},     {EM_LOONGARCH, "loongarch"},
+  };
+  for (const auto& [known, name] : kNames) {
+    if (known == machine) return name;
   }
+  return "another processor";
 }
 
 /** All formats have the machine at the same place, in the order of bytes that the file says. */

@@ -152,17 +152,15 @@ export function getRunning(
   service: string,
   index: number | undefined,
 ): Container {
-  const found = containers.find(
+  const own = containers.filter(
     (item) =>
       serviceOf(item) === service &&
-      item.state === 'running' &&
-      item.config.labels[LABEL.oneOff] !== 'True' &&
+      !isOneOff(item) &&
       (index === undefined || item.config.labels[LABEL.containerNumber] === String(index)),
   );
+  const found = own.find((item) => item.state === 'running');
   if (found !== undefined) return found;
-  const paused = containers.find(
-    (item) => serviceOf(item) === service && item.state === 'paused' && !isOneOff(item),
-  );
+  const paused = own.find((item) => item.state === 'paused');
   if (paused !== undefined) {
     throw new OcupError('E_CONTAINER_STATE', `container ${paused.config.name} is paused`, {
       hint: `let it go on: ocup unpause ${service}`,
